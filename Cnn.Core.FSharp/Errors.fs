@@ -1,0 +1,47 @@
+namespace Cnn
+
+open System
+
+/// <summary>A shape does not fit: tells the layer or operation, what it expected, what it found and the likely cure.</summary>
+/// <remarks>Immutable and safe to share between threads.</remarks>
+[<Sealed>]
+type ShapeException(layer: string, expected: string, actual: string, cure: string) =
+    inherit ArgumentException(String.Concat(layer, ": expected ", expected) + ", found " + actual + ". " + cure)
+
+    /// <summary>The layer or operation that refused the shape.</summary>
+    member _.Layer = layer
+
+    /// <summary>What was expected, in words.</summary>
+    member _.Expected = expected
+
+    /// <summary>What was found, in words.</summary>
+    member _.Actual = actual
+
+    /// <summary>What most likely puts it right.</summary>
+    member _.Cure = cure
+
+/// <summary>Bytes are not of the format that they claim: tells the file, the offset, what was expected and found.</summary>
+/// <remarks>Immutable and safe to share between threads.</remarks>
+[<Sealed>]
+type DataFormatException(file: string, offset: int64, expected: string, actual: string) =
+    inherit
+        FormatException(
+            String.Concat(file, " at byte ", offset.ToString Globalization.CultureInfo.InvariantCulture)
+            + ": expected "
+            + expected
+            + ", found "
+            + actual
+            + "."
+        )
+
+    /// <summary>The file, or the name that the caller gave to the bytes.</summary>
+    member _.File = file
+
+    /// <summary>Offset in bytes, from 0, of the first thing that is wrong (after decompression).</summary>
+    member _.Offset = offset
+
+    /// <summary>What was expected, in words.</summary>
+    member _.Expected = expected
+
+    /// <summary>What was found, in words.</summary>
+    member _.Actual = actual
