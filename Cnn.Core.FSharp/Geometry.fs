@@ -41,7 +41,16 @@ type Geometry
                 )
             )
 
-    static let create layer (input: Shape) (kernel: Size) (stride: Size) (dilation: Size) padding outChannels isPooling =
+    static let create
+        layer
+        (input: Shape)
+        (kernel: Size)
+        (stride: Size)
+        (dilation: Size)
+        padding
+        outChannels
+        isPooling
+        =
         image layer input
         positive layer "window" kernel
         positive layer "stride" stride
@@ -59,7 +68,9 @@ type Geometry
                 raise (
                     ShapeException(
                         layer,
-                        "an input of at least " + string (Window.span f d - before - after) + (if isRows then " rows" else " columns"),
+                        "an input of at least "
+                        + string (Window.span f d - before - after)
+                        + (if isRows then " rows" else " columns"),
                         string input,
                         "Use a smaller window, fewer pooling layers before it, or Padding.Same."
                     )
@@ -71,7 +82,12 @@ type Geometry
                     ShapeException(
                         layer,
                         "at least one picture cell in every pooling window",
-                        "padding " + string before + " before and " + string after + " after for a window of " + string f,
+                        "padding "
+                        + string before
+                        + " before and "
+                        + string after
+                        + " after for a window of "
+                        + string f,
                         "Pad by less than the window."
                     )
                 )

@@ -50,7 +50,8 @@ type Activation = {
 
     override this.ToString() =
         match this.Kind with
-        | ActivationKind.LeakyReLU -> "LeakyReLU(" + this.Slope.ToString Globalization.CultureInfo.InvariantCulture + ")"
+        | ActivationKind.LeakyReLU ->
+            "LeakyReLU(" + this.Slope.ToString Globalization.CultureInfo.InvariantCulture + ")"
         | ActivationKind.ReLU -> "ReLU"
         | ActivationKind.Sigmoid -> "Sigmoid"
         | ActivationKind.Tanh -> "Tanh"
@@ -164,7 +165,8 @@ and IKernels<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> =
     abstract MaxPool: geometry: Geometry * x: ReadOnlySpan<'T> * y: Span<'T> * indices: Span<int> -> unit
 
     /// <summary>x̄[n, indices[k]] += ȳ[n, k]; cells that are no maximum get 0.</summary>
-    abstract MaxPoolAdjoint: geometry: Geometry * dy: ReadOnlySpan<'T> * indices: ReadOnlySpan<int> * dx: Span<'T> -> unit
+    abstract MaxPoolAdjoint:
+        geometry: Geometry * dy: ReadOnlySpan<'T> * indices: ReadOnlySpan<int> * dx: Span<'T> -> unit
 
     /// <summary>y = the mean of the picture cells of each window.</summary>
     abstract AveragePool: geometry: Geometry * x: ReadOnlySpan<'T> * y: Span<'T> -> unit

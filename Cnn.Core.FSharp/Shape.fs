@@ -18,7 +18,12 @@ type Shape private (extents: int[], size: int) =
 
             if size > int64 Array.MaxLength then
                 raise (
-                    ShapeException("Shape", "at most " + string Array.MaxLength + " elements", "more", "Use a smaller batch.")
+                    ShapeException(
+                        "Shape",
+                        "at most " + string Array.MaxLength + " elements",
+                        "more",
+                        "Use a smaller batch."
+                    )
                 )
 
         int size
@@ -59,8 +64,7 @@ type Shape private (extents: int[], size: int) =
         Shape(sample, product sample)
 
     /// <summary>Extents joined by ×, as in 28×28×6.</summary>
-    override _.ToString() =
-        if extents.Length = 0 then "scalar" else String.Join('×', extents)
+    override _.ToString() = if extents.Length = 0 then "scalar" else String.Join('×', extents)
 
     /// <summary>True where both have the same extents.</summary>
     member _.Equals(other: Shape | null) =

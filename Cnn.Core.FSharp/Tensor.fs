@@ -168,8 +168,7 @@ module Tensor =
     let internal own shape (values: 'T[]) = Tensor<'T>(shape, System.Memory values, null)
 
     /// <summary>A tensor with a copy of the values, in row-major order.</summary>
-    let ofArray (shape: Shape) (values: 'T[]) =
-        Tensor<'T>.Of(shape, System.ReadOnlySpan values)
+    let ofArray (shape: Shape) (values: 'T[]) = Tensor<'T>.Of(shape, System.ReadOnlySpan values)
 
     /// <summary>t[i] = f i, for i the row-major position.</summary>
     let init (shape: Shape) (f: int -> 'T) : Tensor<'T> = own shape (Array.init shape.Size f)
@@ -181,8 +180,7 @@ module Tensor =
     let copy (t: Tensor<'T>) = own t.Shape (t.ToArray())
 
     /// <summary>y[i] = f(x[i]).</summary>
-    let map (f: 'T -> 'U) (x: Tensor<'T>) : Tensor<'U> =
-        own x.Shape (Array.map f (x.ToArray()))
+    let map (f: 'T -> 'U) (x: Tensor<'T>) : Tensor<'U> = own x.Shape (Array.map f (x.ToArray()))
 
     /// <summary>z[i] = f(x[i], y[i]).</summary>
     /// <exception cref="T:Cnn.ShapeException">The shapes differ.</exception>

@@ -1,0 +1,169 @@
+namespace Cnn.FSharp
+
+open System.Numerics
+open Cnn
+
+/// <summary>Trainable tensors θ, a flat list: concatenation makes composition exactly associative.</summary>
+type Parameters<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = Tensor<'T> list
+
+/// <summary>Tensors that are not trained: batch statistics and frozen weights, a flat list.</summary>
+type State<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = Tensor<'T> list
+
+/// <summary>ȳ ↦ (θ̄, x̄): the transpose of a layer's derivative at the point where it ran. Pure; may be called twice.</summary>
+type Pullback<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = Tensor<'T> -> Parameters<'T> * Tensor<'T>
+
+/// <summary>Whether a layer runs to predict or to learn; learning brings the key of the step's draws.</summary>
+type Mode =
+    | Inference
+    | Training of Key
+
+/// <summary>What a layer runs with.</summary>
+/// <remarks>Immutable; used by one thread at a time where its workspace is.</remarks>
+[<NoEquality; NoComparison>]
+type Context<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+    Kernels: IKernels<'T>
+    Workspace: IWorkspace<'T>
+    Mode: Mode
+    /// <summary>Position in the whole batch of the first sample here, so that draws do not depend on sharding.</summary>
+    FirstSample: int
+    /// <summary>False where nobody reads x̄: it is then <c>Tensor.Empty</c>.</summary>
+    NeedsInputGradient: bool
+}
+
+/// <summary>Where a run of a layer got to: y, the next state, and the pullback at this point.</summary>
+[<NoEquality; NoComparison>]
+type Step<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+    Output: Tensor<'T>
+    State: State<'T>
+    Pullback: Pullback<'T>
+}
+
+/// <summary>One row of the table of layers: a function of (θ, x) together with its pullback.</summary>
+/// <remarks>Immutable and pure; safe to share between threads.</remarks>
+[<NoEquality; NoComparison>]
+type Primitive<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+    /// <summary>The layer as data.</summary>
+    Spec: LayerSpec
+    /// <summary>Number of tensors in θ.</summary>
+    Parameters: int
+    /// <summary>Number of tensors in the state.</summary>
+    States: int
+    /// <summary>Positions of the key that the layer takes.</summary>
+    Draws: int
+    /// <summary>True where, in training, one sample's output depends on the others.</summary>
+    CouplesSamples: bool
+    /// <summary>Shape law: sample shape in → sample shape out, or a <c>ShapeException</c>.</summary>
+    Output: Shape -> Shape
+    /// <summary>θ and state at the start, for an input of the given sample shape.</summary>
+    Initial: Key -> Shape -> Parameters<'T> * State<'T>
+    /// <summary>y = f(θ, x) for a batch x, with the next state and the pullback.</summary>
+    Run: Context<'T> -> Parameters<'T> -> State<'T> -> Tensor<'T> -> Step<'T>
+}
+
+/// <summary>A layer X → Y with parameters Θ: primitives in a row. A network is a layer.</summary>
+[<NoEquality; NoComparison>]
+type Layer<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = { Parts: Primitive<'T> list }
+
+/// <summary>What a layer runs with, where nothing but the mathematics matters.</summary>
+[<RequireQualifiedAccess>]
+module Context =
+
+    /// <summary>Textbook kernels, fresh memory, x̄ wanted.</summary>
+    let reference mode : Context<'T> = {
+        Kernels = ReferenceKernels<'T>()
+        Workspace = FreshWorkspace<'T>()
+        Mode = mode
+        FirstSample = 0
+        NeedsInputGradient = true
+    }
+
+    /// The context of what follows a layer that took n positions of the key.
+    let internal skip n (context: Context<'T>) =
+        match context.Mode with
+        | Training key when n > 0 -> { context with Mode = Training(key.Skip n) }
+        | _ -> context
+
+/// <summary>The algebra of layers: a category with identity and composition, exactly.</summary>
+[<RequireQualifiedAccess>]
+module Layer =
+
+    /// <summary>f(x) = x, without parameters.</summary>
+    let identity<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> : Layer<'T> = { Parts = [] }
+
+    /// <summary>(f ; g)(θ ⧺ φ, x) = g(φ, f(θ, x)); the pullback runs g's, then f's.</summary>
+    let compose (f: Layer<'T>) (g: Layer<'T>) = { Parts = f.Parts @ g.Parts }
+
+    /// <summary>f₁ ; f₂ ; … ; fₙ, the identity for no layers.</summary>
+    let sequence (layers: Layer<'T> list) = { Parts = layers |> List.collect (fun layer -> layer.Parts) }
+
+    /// <summary>A layer of one primitive.</summary>
+    let ofPrimitive primitive : Layer<'T> = { Parts = [ primitive ] }
+
+    /// <summary>A layer of your own: its name, counts, shape law, start and run.</summary>
+    /// <remarks>
+    /// State the counts truly: composition splits θ, state and key by them. <c>Run</c> must be pure, must not couple
+    /// the samples of a batch, and its pullback must be callable twice. Such a layer cannot be saved.
+    /// </remarks>
+    let create name parameters states draws output initial run : Layer<'T> =
+        ofPrimitive {
+            Spec = Custom name
+            Parameters = parameters
+            States = states
+            Draws = draws
+            CouplesSamples = false
+            Output = output
+            Initial = initial
+            Run = run
+        }
+
+    /// <summary>The layers as data.</summary>
+    let specs (layer: Layer<'T>) = layer.Parts |> List.map (fun part -> part.Spec)
+
+    /// <summary>Shape law of the whole: sample shape in → sample shape out.</summary>
+    /// <exception cref="T:Cnn.ShapeException">A part does not accept what the part before it gives.</exception>
+    let output (layer: Layer<'T>) (input: Shape) = layer.Parts |> List.fold (fun shape part -> part.Output shape) input
+
+    /// <summary>θ and state at the start.</summary>
+    let initial (key: Key) (input: Shape) (layer: Layer<'T>) : Parameters<'T> * State<'T> =
+        let rec start (key: Key) shape parts =
+            match parts with
+            | [] -> [], []
+            | part :: rest ->
+                let θ, s = part.Initial key shape
+                let θ', s' = start (key.Skip part.Draws) (part.Output shape) rest
+                θ @ θ', s @ s'
+
+        start key input layer.Parts
+
+    /// <summary>y = f(θ, x) for a batch x, with the next state and the pullback.</summary>
+    /// <remarks>
+    /// Below the lowest layer with parameters no x̄ is computed, unless the context asks for it. θ̄ has the shapes of θ.
+    /// </remarks>
+    let run (context: Context<'T>) (layer: Layer<'T>) (θ: Parameters<'T>) (s: State<'T>) (x: Tensor<'T>) : Step<'T> =
+        let rec chain (context: Context<'T>) parts θ s x =
+            match parts with
+            | [] -> { Output = x; State = []; Pullback = fun ȳ -> [], ȳ }
+            | part :: rest ->
+                let θf, θg = List.splitAt part.Parameters θ
+                let sf, sg = List.splitAt part.States s
+                let f = part.Run context θf sf x
+                let isRead = context.NeedsInputGradient || part.Parameters > 0
+                let g = chain { Context.skip part.Draws context with NeedsInputGradient = isRead } rest θg sg f.Output
+
+                let pullback ȳ =
+                    let θ̄g, x̄g = g.Pullback ȳ
+
+                    if isRead then
+                        let θ̄f, x̄ = f.Pullback x̄g
+                        θ̄f @ θ̄g, x̄
+                    else
+                        θ̄g, Tensor<'T>.Empty
+
+                { Output = g.Output; State = f.State @ g.State; Pullback = pullback }
+
+        chain context layer.Parts θ s x
+
+/// <summary>Symbols for composition; each has a name in <c>Layer</c>.</summary>
+module LayerOperators =
+    /// <summary><c>Layer.compose</c>.</summary>
+    let (>=>) f g = Layer.compose f g

@@ -1,0 +1,55 @@
+namespace Cnn.FSharp
+
+open System
+open Cnn
+
+/// Pooling layers (SPEC section 5).
+module internal Pooling =
+
+    let max (context: Context<'T>) (g: Geometry) (output: Shape) (x: Tensor<'T>) =
+        let y = context.Workspace.Tensor(output.Batch x.Shape[0])
+        let indices = context.Workspace.Indices y.Size
+        context.Kernels.MaxPool(g, x.Span, y.Destination, indices.Span)
+
+        let pullback (ȳ: Tensor<'T>) =
+            let x̄ = context.Workspace.Tensor x.Shape
+            context.Kernels.MaxPoolAdjoint(g, ȳ.Span, Span.op_Implicit indices.Span, x̄.Destination)
+            x̄
+
+        y, pullback
+
+    let average (context: Context<'T>) (g: Geometry) (output: Shape) (x: Tensor<'T>) =
+        let y = context.Workspace.Tensor(output.Batch x.Shape[0])
+        context.Kernels.AveragePool(g, x.Span, y.Destination)
+
+        let pullback (ȳ: Tensor<'T>) =
+            let x̄ = context.Workspace.Tensor x.Shape
+            context.Kernels.AveragePoolAdjoint(g, ȳ.Span, x̄.Destination)
+            x̄
+
+        y, pullback
+
+    let windowed spec body (pool: Pool) : Layer<'T> =
+        let name = LayerSpec.typeName spec + " " + string pool.Window
+        let geometry input = Geometry.Pooling(name, input, pool.Window, pool.Stride, pool.Padding)
+
+        Elementwise.stateless spec (fun input -> (geometry input).Output) (fun context x ->
+            let g = geometry x.Shape.Sample
+            body context g g.Output x)
+
+    /// Pooling with a window as large as the picture; its output is a vector.
+    let whole spec body : Layer<'T> =
+        let name = LayerSpec.typeName spec
+
+        let geometry (input: Shape) =
+            let window =
+                if input.Rank = 3 then
+                    { Height = input[0]; Width = input[1] }
+                else
+                    Size.Square 1
+
+            Geometry.Pooling(name, input, window, Size.Square 1, Valid)
+
+        Elementwise.stateless spec (fun input -> Shape.Of (geometry input).Channels) (fun context x ->
+            let g = geometry x.Shape.Sample
+            body context g (Shape.Of g.Channels) x)
