@@ -69,6 +69,11 @@ type Tensor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
         check ()
         memory.Span
 
+    /// Elements first … first + count − 1 of the destination.
+    member internal _.DestinationPart(first: int, count: int) : Memory<'T> =
+        check ()
+        memory.Slice(first, count)
+
     /// <summary>The value at the given position, one index for each axis, from 0.</summary>
     /// <exception cref="T:System.ArgumentException">The number of indices is not the rank, or one lies outside its axis.</exception>
     member this.Item

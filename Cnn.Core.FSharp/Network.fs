@@ -1,0 +1,134 @@
+namespace Cnn
+
+/// <summary>One row of a network's summary.</summary>
+/// <remarks>An immutable value.</remarks>
+[<NoComparison>]
+type SummaryRow = {
+    /// <summary>Name of the layer, numbered within its type as in Keras: conv2d, conv2d_1.</summary>
+    Name: string
+    /// <summary>Type of the layer, as in Conv2D.</summary>
+    Type: string
+    /// <summary>Shape of one sample of its output.</summary>
+    Output: Shape
+    /// <summary>Numbers that training changes.</summary>
+    Trainable: int
+    /// <summary>Numbers that it does not: batch statistics and frozen weights.</summary>
+    NonTrainable: int
+} with
+
+    /// <summary>Trainable and not trainable numbers together.</summary>
+    member this.Parameters = this.Trainable + this.NonTrainable
+
+namespace Cnn.FSharp
+
+open System
+open System.Numerics
+open System.Runtime.InteropServices
+open System.Security.Cryptography
+open Cnn
+
+/// <summary>A layer with an input shape, parameters θ and state: all that it takes to predict.</summary>
+/// <remarks>Immutable and safe to share between threads.</remarks>
+[<NoEquality; NoComparison>]
+type Network<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+    Layer: Layer<'T>
+    /// <summary>Shape of one input sample.</summary>
+    Input: Shape
+    Parameters: Parameters<'T>
+    State: State<'T>
+}
+
+/// <summary>Networks: making, describing, running.</summary>
+[<RequireQualifiedAccess>]
+module Network =
+
+    /// <summary>A network at its start: weights drawn from the key.</summary>
+    /// <exception cref="T:Cnn.ShapeException">The layers do not fit the input or each other.</exception>
+    let create (key: Key) (input: Shape) (layer: Layer<'T>) : Network<'T> =
+        Layer.output layer input |> ignore
+        let θ, s = Layer.initial (key.Child Purpose.Initial) input layer
+
+        { Layer = layer; Input = input; Parameters = θ; State = s }
+
+    /// <summary>Shape of one output sample.</summary>
+    let output (network: Network<'T>) = Layer.output network.Layer network.Input
+
+    let private count tensors =
+        tensors |> List.sumBy (fun (t: Tensor<'T>) -> t.Size)
+
+    /// <summary>Numbers that training changes, and numbers that it does not.</summary>
+    let parameterCounts (network: Network<'T>) =
+        struct (count network.Parameters, count network.State)
+
+    /// <summary>Names, shapes and parameter counts of the layers of specs, from the input on.</summary>
+    let describe (input: Shape) (layer: Layer<'T>) : SummaryRow list =
+        let rec rows seen shape (parts: Primitive<'T> list) =
+            match parts with
+            | [] -> []
+            | part :: rest ->
+                let name = LayerSpec.baseName part.Spec
+                let before = seen |> Map.tryFind name |> Option.defaultValue 0
+                let θ, s = part.Initial (Key.ofSeed 0) shape
+
+                {
+                    Name = (if before = 0 then name else name + "_" + string before)
+                    Type = LayerSpec.typeName part.Spec
+                    Output = part.Output shape
+                    Trainable = count θ
+                    NonTrainable = count s
+                }
+                :: rows (Map.add name (before + 1) seen) (part.Output shape) rest
+
+        rows Map.empty input layer.Parts
+
+    /// <summary>Names, shapes and parameter counts, layer by layer.</summary>
+    let summary (network: Network<'T>) = describe network.Input network.Layer
+
+    /// <summary>SHA-256 over the bytes of θ, then of the state, as lower-case hexadecimal digits.</summary>
+    let weightHash (network: Network<'T>) =
+        use hash = IncrementalHash.CreateHash HashAlgorithmName.SHA256
+
+        for t in network.Parameters @ network.State do
+            hash.AppendData(MemoryMarshal.AsBytes t.Span)
+
+        Convert.ToHexStringLower(hash.GetHashAndReset())
+
+    let private checkInput (network: Network<'T>) (x: Tensor<'T>) =
+        if x.Shape.Rank < 1 || x.Shape.Sample <> network.Input then
+            raise (
+                ShapeException(
+                    "Network",
+                    "a batch of samples of shape " + string network.Input,
+                    string x.Shape,
+                    "Put the batch axis first, and resize or pad the pictures."
+                )
+            )
+
+    /// <summary>y = f(θ, x) for a batch, with dropout off and batch statistics as learned, and the pullback.</summary>
+    let run (context: Context<'T>) (network: Network<'T>) (x: Tensor<'T>) =
+        checkInput network x
+        Layer.run context network.Layer network.Parameters network.State x
+
+    /// <summary>The layer without its last activation, if that goes into the loss, and the loss to train with.</summary>
+    /// <remarks>Softmax with cross-entropy and sigmoid with binary cross-entropy are computed from the logits.</remarks>
+    let fuse (loss: Loss) (layer: Layer<'T>) : Layer<'T> * Loss =
+        match List.rev layer.Parts with
+        | [] -> layer, loss
+        | last :: before ->
+            match Loss.fuse loss last.Spec with
+            | None -> layer, loss
+            | Some(None, fused) -> { Parts = List.rev before }, fused
+            | Some(Some spec, fused) -> { Parts = List.rev before @ (Layers.ofSpec spec).Parts }, fused
+
+    /// <summary>The loss that goes with the last layer: softmax → cross-entropy, sigmoid → binary, else ½‖·‖².</summary>
+    let standardLoss (network: Network<'T>) =
+        network.Layer.Parts |> List.tryLast |> Option.map (fun part -> part.Spec) |> Loss.standard
+
+    /// <summary>(L, θ̄) of a batch, as the formulas say it: reference kernels, no shards.</summary>
+    let gradient (loss: Loss) mode (network: Network<'T>) (x: Tensor<'T>) (targets: Targets<'T>) =
+        checkInput network x
+        let layer, fused = fuse loss network.Layer
+        let context = { Context.reference mode with NeedsInputGradient = false }
+        let step = Layer.run context layer network.Parameters network.State x
+        let struct (value, ȳ) = Loss.evaluate fused step.Output targets
+        value, fst (step.Pullback ȳ)
