@@ -121,7 +121,8 @@ module Loss =
                 d[c] <- mass * exp (p[c] - largest) / total - y[c]
 
             // logsumexp(z) − z[t], weighted by the targets.
-            mass * (largest + log total) - Array.fold2 (fun sum z t -> if t = 0.0 then sum else sum + t * z) 0.0 p y
+            mass * (largest + log total)
+            - Array.fold2 (fun sum z t -> if t = 0.0 then sum else sum + t * z) 0.0 p y
         | LossKind.BinaryCrossEntropy ->
             let mutable sum = 0.0
 

@@ -31,10 +31,13 @@ type ConfusionMatrix internal (counts: int[,], classNames: string[]) =
     override _.ToString() =
         let cells = Seq.append classNames (counts |> Seq.cast<int> |> Seq.map string)
         let width = 1 + (cells |> Seq.map String.length |> Seq.max)
-        let line (head: string) cells = head.PadLeft width + String.Concat(cells |> Seq.map (fun (cell: string) -> cell.PadLeft width))
+
+        let line (head: string) cells =
+            head.PadLeft width + String.Concat(cells |> Seq.map (fun (cell: string) -> cell.PadLeft width))
 
         let rows =
-            classNames |> Seq.mapi (fun t name -> line name (Seq.init classNames.Length (fun p -> string counts[t, p])))
+            classNames
+            |> Seq.mapi (fun t name -> line name (Seq.init classNames.Length (fun p -> string counts[t, p])))
 
         String.Join('\n', Seq.append [ line "" classNames ] rows)
 

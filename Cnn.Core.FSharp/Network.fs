@@ -53,12 +53,10 @@ module Network =
     /// <summary>Shape of one output sample.</summary>
     let output (network: Network<'T>) = Layer.output network.Layer network.Input
 
-    let private count tensors =
-        tensors |> List.sumBy (fun (t: Tensor<'T>) -> t.Size)
+    let private count tensors = tensors |> List.sumBy (fun (t: Tensor<'T>) -> t.Size)
 
     /// <summary>Numbers that training changes, and numbers that it does not.</summary>
-    let parameterCounts (network: Network<'T>) =
-        struct (count network.Parameters, count network.State)
+    let parameterCounts (network: Network<'T>) = struct (count network.Parameters, count network.State)
 
     /// <summary>Names, shapes and parameter counts of the layers of specs, from the input on.</summary>
     let describe (input: Shape) (layer: Layer<'T>) : SummaryRow list =

@@ -83,11 +83,13 @@ type Optimizer private (kind: UpdateKind, learningRate: float, decay1: float, de
         | :? Optimizer as o -> o.Step 1 = this.Step 1
         | _ -> false
 
-    override _.GetHashCode() =
-        HashCode.Combine(kind, learningRate, decay1, decay2, epsilon)
+    override _.GetHashCode() = HashCode.Combine(kind, learningRate, decay1, decay2, epsilon)
 
     override _.ToString() =
-        string (Enum.GetName kind) + "(" + learningRate.ToString Globalization.CultureInfo.InvariantCulture + ")"
+        string (Enum.GetName kind)
+        + "("
+        + learningRate.ToString Globalization.CultureInfo.InvariantCulture
+        + ")"
 
 namespace Cnn.FSharp
 
@@ -149,8 +151,7 @@ module Optimizer =
         (θ: Parameters<'T>)
         (θ̄: Parameters<'T>)
         =
-        let like (ts: Parameters<'T>) =
-            ts |> List.map (fun t -> workspace.Tensor t.Shape)
+        let like (ts: Parameters<'T>) = ts |> List.map (fun t -> workspace.Tensor t.Shape)
 
         let θ', slots' = like θ, state.Slots |> List.map like
         let step = optimizer.Step(state.Step + 1)
@@ -166,11 +167,13 @@ module Optimizer =
                 let struct (i, first, count) = chunks[chunk]
                 let read (t: Tensor<'T>) = t.Memory.Slice(first, count)
 
-                let slot k =
-                    if k < oldSlots.Length then read (oldSlots[k][i]) else ReadOnlyMemory.Empty
+                let slot k = if k < oldSlots.Length then read (oldSlots[k][i]) else ReadOnlyMemory.Empty
 
                 let write k =
-                    if k < freshSlots.Length then (freshSlots[k][i]).DestinationPart(first, count) else Memory.Empty
+                    if k < freshSlots.Length then
+                        (freshSlots[k][i]).DestinationPart(first, count)
+                    else
+                        Memory.Empty
 
                 backend.Kernels.Update(
                     step,

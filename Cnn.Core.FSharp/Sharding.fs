@@ -73,7 +73,9 @@ module internal Sharding =
     /// How many shards a batch is cut into: as many as keep a shard's activations in cache, 4 to 16.
     let shardCount (input: Shape) (layer: Layer<'T>) batch =
         let perSample =
-            layer.Parts |> List.scan (fun shape part -> part.Output shape) input |> List.sumBy (fun s -> int64 s.Size)
+            layer.Parts
+            |> List.scan (fun shape part -> part.Output shape) input
+            |> List.sumBy (fun s -> int64 s.Size)
 
         let bytes = perSample * int64 sizeof<'T> * int64 batch
         let wanted = (bytes + int64 Target - 1L) / int64 Target
@@ -126,10 +128,7 @@ module internal Sharding =
         let region key needs (body: int -> Context<'T> -> 'R) : 'R[] =
             let results = Array.zeroCreate shards
 
-            backend.Scheduler.For(
-                shards,
-                fun i -> results[i] <- body i (context (memory.Shard i) (first i) key needs)
-            )
+            backend.Scheduler.For(shards, fun i -> results[i] <- body i (context (memory.Shard i) (first i) key needs))
 
             results
 

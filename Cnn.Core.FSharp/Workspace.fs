@@ -41,8 +41,7 @@ type internal Bump<'E>() =
 [<Sealed>]
 type internal PackedWeights<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>() =
     // Tensors are told apart by identity, one table for each pass.
-    let tables =
-        Array.init 2 (fun _ -> Dictionary<Tensor<'T>, ReadOnlyMemory<'T>>(HashIdentity.Reference))
+    let tables = Array.init 2 (fun _ -> Dictionary<Tensor<'T>, ReadOnlyMemory<'T>>(HashIdentity.Reference))
 
     let memory = Bump<'T>()
 
@@ -76,8 +75,7 @@ type internal Arena<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>
     let indices = Bump<int>()
     let mutable scratch: 'T[] = [||]
 
-    let tensor (shape: Shape) =
-        Tensor<'T>(shape, values.Take shape.Size, lease)
+    let tensor (shape: Shape) = Tensor<'T>(shape, values.Take shape.Size, lease)
 
     /// Takes all memory back; reading a tensor handed out before raises an exception from here on.
     member _.Reset() =
@@ -96,5 +94,4 @@ type internal Arena<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>
 
             Memory(scratch, 0, length)
 
-        member _.Packed(kernels, geometry, packing, weights) =
-            packed.Get(kernels, geometry, packing, weights)
+        member _.Packed(kernels, geometry, packing, weights) = packed.Get(kernels, geometry, packing, weights)

@@ -1,0 +1,298 @@
+namespace Cnn
+
+open System
+open System.Collections.Generic
+open Cnn.FSharp
+
+/// <summary>Writes picture <paramref name="index"/> to the destination, row by row, channels last.</summary>
+/// <remarks>Must be pure but for the destination, and callable from several threads at once.</remarks>
+type PictureReader = delegate of index: int * destination: Span<float32> -> unit
+
+/// <summary>Labelled pictures of one shape, each read when it is needed.</summary>
+/// <remarks>Immutable and safe to share between threads, as its reader is. Pixels are usually in [0, 1].</remarks>
+[<Sealed>]
+type Dataset private (shape: Shape, labels: int[], classNames: string[], reader: PictureReader) =
+
+    /// <summary>Pictures of the given shape, one for each label, read through a function.</summary>
+    /// <param name="shape">Height×width×channels of every picture.</param>
+    /// <param name="labels">The class of each picture, from 0.</param>
+    /// <param name="classNames">Names of the classes; every label must have one.</param>
+    /// <param name="reader">Writes a picture by its position.</param>
+    /// <exception cref="T:System.ArgumentException">The shape is no picture's, or a label has no class name.</exception>
+    static member Create
+        (shape: Shape, labels: IEnumerable<int>, classNames: IEnumerable<string>, reader: PictureReader)
+        =
+        ArgumentNullException.ThrowIfNull shape
+        ArgumentNullException.ThrowIfNull reader
+        let labels, classNames = Array.ofSeq labels, Array.ofSeq classNames
+
+        if shape.Size = 0 then
+            raise (
+                ShapeException(
+                    "Dataset",
+                    "pictures with at least one pixel",
+                    string shape,
+                    "Give a shape without zeros."
+                )
+            )
+
+        labels
+        |> Array.iteri (fun i label ->
+            if uint label >= uint classNames.Length then
+                raise (
+                    ArgumentException(
+                        "Label "
+                        + string label
+                        + " of picture "
+                        + string i
+                        + " lies outside the "
+                        + string classNames.Length
+                        + " classes. Number the classes from 0."
+                    )
+                ))
+
+        Dataset(shape, labels, classNames, reader)
+
+    /// <summary>Pictures of bytes, one after the other, row by row, channels last; pixels become v/255.</summary>
+    /// <exception cref="T:System.ArgumentException">The bytes are not one picture for each label.</exception>
+    static member OfBytes
+        (shape: Shape, pixels: ReadOnlyMemory<byte>, labels: IEnumerable<int>, classNames: IEnumerable<string>)
+        =
+        let labels = Array.ofSeq labels
+
+        if int64 pixels.Length <> int64 labels.Length * int64 shape.Size then
+            raise (
+                ShapeException(
+                    "Dataset.OfBytes",
+                    string labels.Length + " pictures of shape " + string shape,
+                    string pixels.Length + " bytes",
+                    "Give one picture for each label."
+                )
+            )
+
+        Dataset.Create(
+            shape,
+            labels,
+            classNames,
+            fun index destination ->
+                let source = pixels.Span.Slice(index * shape.Size, shape.Size)
+
+                for i in 0 .. source.Length - 1 do
+                    destination[i] <- float32 source[i] / 255.0f
+        )
+
+    /// <summary>Number of pictures.</summary>
+    member _.Count = labels.Length
+
+    /// <summary>Shape of each picture: height×width×channels.</summary>
+    member _.Shape = shape
+
+    /// <summary>The class of each picture, from 0.</summary>
+    member _.Labels: IReadOnlyList<int> = labels
+
+    /// <summary>Names of the classes.</summary>
+    member _.ClassNames: IReadOnlyList<string> = classNames
+
+    member internal _.LabelMemory: ReadOnlyMemory<int> = ReadOnlyMemory labels
+
+    /// <summary>Writes picture <paramref name="index"/> to the destination, which must have its size.</summary>
+    member _.Read(index: int, destination: Span<float32>) = reader.Invoke(index, destination)
+
+    /// <summary>Picture <paramref name="index"/>, row by row, channels last.</summary>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">There is no such picture.</exception>
+    member _.Picture(index: int) =
+        ArgumentOutOfRangeException.ThrowIfNegative(index)
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, labels.Length)
+        let picture = Array.zeroCreate shape.Size
+        reader.Invoke(index, Span picture)
+        picture
+
+    /// <summary>The pictures at the given positions, in that order.</summary>
+    member _.Select(indices: IEnumerable<int>) =
+        let indices = Array.ofSeq indices
+        let chosen = indices |> Array.map (fun i -> labels[i])
+        Dataset(shape, chosen, classNames, PictureReader(fun i destination -> reader.Invoke(indices[i], destination)))
+
+    /// <summary>The first <paramref name="count"/> pictures, or all if there are fewer.</summary>
+    member this.Take(count: int) = this.Select(seq { 0 .. min count labels.Length - 1 })
+
+    /// <summary>The pictures in an order that the key decides.</summary>
+    member this.Shuffle(key: Key) =
+        let purpose = key.Child Purpose.Shuffle
+        this.Select(purpose.Permutation labels.Length)
+
+    /// <summary>Two parts drawn at random: all but a fraction of the pictures, and that fraction.</summary>
+    /// <param name="fraction">Share of the second part, in [0, 1]; rounded to whole pictures.</param>
+    /// <param name="key">Decides who goes where.</param>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">The fraction is not in [0, 1].</exception>
+    member this.Split(fraction: float, key: Key) =
+        if not (fraction >= 0.0 && fraction <= 1.0) then
+            raise (ArgumentOutOfRangeException(nameof fraction, fraction, "The fraction must be in [0, 1]."))
+
+        let purpose = key.Child Purpose.Split
+        let order = purpose.Permutation labels.Length
+        let held = int (Math.Round(fraction * float labels.Length))
+        let kept = labels.Length - held
+        DatasetSplit(this.Select(Array.take kept order), this.Select(Array.skip kept order))
+
+    /// <summary>The pictures in the middle of larger ones, with zeros around them.</summary>
+    /// <param name="height">Rows of the larger pictures.</param>
+    /// <param name="width">Columns of the larger pictures.</param>
+    /// <exception cref="T:Cnn.ShapeException">The pictures are larger than that already.</exception>
+    member this.Pad(height: int, width: int) =
+        if height < shape[0] || width < shape[1] then
+            raise (
+                ShapeException(
+                    "Dataset.Pad",
+                    "pictures of at most " + string height + "×" + string width,
+                    string shape,
+                    "Pad to a larger size, or resize the pictures."
+                )
+            )
+
+        let top, left = (height - shape[0]) / 2, (width - shape[1]) / 2
+        let channels = shape[2]
+        let rowLength = shape[1] * channels
+
+        if height = shape[0] && width = shape[1] then
+            this
+        else
+            let reader' =
+                PictureReader(fun index destination ->
+                    // The small picture is read to the end of the destination and its rows are moved to their place, first row first.
+                    let source = destination.Slice(destination.Length - shape.Size)
+                    reader.Invoke(index, source)
+
+                    for y in 0 .. shape[0] - 1 do
+                        let target = destination.Slice(((top + y) * width + left) * channels, rowLength)
+                        source.Slice(y * rowLength, rowLength).CopyTo target
+
+                    for y in 0 .. height - 1 do
+                        let row = destination.Slice(y * width * channels, width * channels)
+
+                        if y < top || y >= top + shape[0] then
+                            row.Clear()
+                        else
+                            row.Slice(0, left * channels).Clear()
+                            row.Slice(left * channels + rowLength).Clear())
+
+            Dataset(Shape.Of(height, width, channels), labels, classNames, reader')
+
+/// <summary>Pictures to learn from and pictures to test on.</summary>
+/// <remarks>Immutable.</remarks>
+and [<Sealed>] DatasetSplit internal (train: Dataset, test: Dataset) =
+
+    /// <summary>To learn from.</summary>
+    member _.Train = train
+
+    /// <summary>To test on.</summary>
+    member _.Test = test
+
+    /// <summary>Both, for <c>var (train, test) = …</c>.</summary>
+    member _.Deconstruct(trainPart: byref<Dataset>, testPart: byref<Dataset>) =
+        trainPart <- train
+        testPart <- test
+
+/// <summary>MNIST: handwritten digits, 28×28×1, 60,000 to learn from and 10,000 to test on (LeCun, Cortes, Burges).</summary>
+[<AbstractClass; Sealed>]
+type Mnist private () =
+
+    static let digits = Array.init 10 string
+
+    /// <summary>Pictures and labels from the bytes of two IDX files, gzip-compressed or not. Pure.</summary>
+    /// <exception cref="T:Cnn.DataFormatException">The bytes are no such files, or do not go together.</exception>
+    static member Parse(imagesFile: string, images: byte[], labelsFile: string, labels: byte[]) =
+        let pictures = Idx.parse imagesFile 3 images
+        let classes = Idx.parse labelsFile 1 labels
+
+        if classes.Data.Length <> pictures.Extents[0] then
+            raise (
+                DataFormatException(
+                    labelsFile,
+                    4L,
+                    string pictures.Extents[0] + " labels, one for each picture of " + imagesFile,
+                    string classes.Data.Length
+                )
+            )
+
+        let labels = classes.Data.ToArray() |> Array.map int
+
+        match labels |> Array.tryFindIndex (fun label -> label > 9) with
+        | Some i -> raise (DataFormatException(labelsFile, int64 (8 + i), "a label of 0 to 9", string labels[i]))
+        | None -> ()
+
+        Dataset.OfBytes(Shape.Of(pictures.Extents[1], pictures.Extents[2], 1), pictures.Data, labels, digits)
+
+    /// <summary>The four files of MNIST in a folder, with or without the ending .gz.</summary>
+    /// <exception cref="T:System.IO.FileNotFoundException">A file is missing; tells which.</exception>
+    /// <exception cref="T:Cnn.DataFormatException">A file is not what its name says.</exception>
+    static member Load(directory: string) =
+        let read name =
+            let plain = IO.Path.Combine(directory, name)
+            let path = [ plain; plain + ".gz" ] |> List.tryFind IO.File.Exists
+
+            match path with
+            | Some path -> path, IO.File.ReadAllBytes path
+            | None ->
+                raise (
+                    IO.FileNotFoundException(
+                        "MNIST needs "
+                        + plain
+                        + " (or the same with .gz). Put the four files of the data set into that folder.",
+                        plain
+                    )
+                )
+
+        let part name =
+            let imagesFile, images = read (name + "-images-idx3-ubyte")
+            let labelsFile, labels = read (name + "-labels-idx1-ubyte")
+            Mnist.Parse(imagesFile, images, labelsFile, labels)
+
+        DatasetSplit(part "train", part "t10k")
+
+namespace Cnn.FSharp
+
+open Cnn
+
+/// <summary>Data sets as arguments of functions.</summary>
+[<RequireQualifiedAccess>]
+module Dataset =
+
+    /// <summary>The first n pictures.</summary>
+    let take n (dataset: Dataset) = dataset.Take n
+
+    /// <summary>The pictures in the middle of height×width ones.</summary>
+    let pad height width (dataset: Dataset) = dataset.Pad(height, width)
+
+    /// <summary>All but a fraction of the pictures, and that fraction, drawn by the key.</summary>
+    let split fraction key (dataset: Dataset) =
+        let parts = dataset.Split(fraction, key)
+        parts.Train, parts.Test
+
+    /// <summary>The pictures in an order that the key decides.</summary>
+    let shuffle (key: Key) (dataset: Dataset) = dataset.Shuffle key
+
+    /// <summary>Positions 0 … count − 1 in batches of the given size, the last one maybe smaller.</summary>
+    let batches size count =
+        List.init ((count + size - 1) / size) (fun b -> struct (b * size, min size (count - b * size)))
+
+    /// Pictures at the given positions of an order, into memory of a workspace, in the network's precision.
+    let internal read (dataset: Dataset) (order: int[]) (workspace: IWorkspace<'T>) first count : Tensor<'T> =
+        let x = workspace.Tensor(dataset.Shape.Batch count)
+        let size = dataset.Shape.Size
+        let pixels = System.Buffers.ArrayPool.Shared.Rent size
+
+        for n in 0 .. count - 1 do
+            let picture = System.Span(pixels, 0, size)
+            dataset.Read(order[first + n], picture)
+            let destination = x.Destination.Slice(n * size, size)
+
+            for i in 0 .. size - 1 do
+                destination[i] <- 'T.CreateTruncating picture[i]
+
+        System.Buffers.ArrayPool.Shared.Return pixels
+        x
+
+    /// <summary>Pictures at the given positions as a batch.</summary>
+    let tensor (dataset: Dataset) (indices: int[]) : Tensor<'T> =
+        read dataset indices (FreshWorkspace<'T>()) 0 indices.Length

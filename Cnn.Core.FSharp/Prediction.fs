@@ -1,0 +1,97 @@
+namespace Cnn.FSharp
+
+open System
+open System.Collections.Concurrent
+open System.Numerics
+open Cnn
+
+/// <summary>A network ready to answer: weights packed once, memory recycled from call to call.</summary>
+/// <remarks>
+/// Safe to use from any number of threads at once. A sample's answer does not depend on the samples beside it, nor on
+/// the number of threads, to the last bit.
+/// </remarks>
+[<Sealed>]
+type Predictor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(backend: Backend<'T>, network: Network<'T>)
+    =
+    let packed = PackedWeights<'T>()
+    let arenas = ConcurrentBag<Arena<'T>>()
+    let output = Network.output network
+
+    /// Samples that one iteration of a parallel loop takes.
+    let piece = 32
+
+    let answer (read: IWorkspace<'T> -> Tensor<'T>) (destination: Memory<'T>) =
+        let arena =
+            match arenas.TryTake() with
+            | true, arena -> arena
+            | _ -> Arena<'T> packed
+
+        try
+            let context = {
+                Kernels = backend.Kernels
+                Workspace = arena
+                Mode = Inference
+                FirstSample = 0
+                NeedsInputGradient = false
+            }
+
+            (Network.run context network (read arena)).Output.Span.CopyTo destination.Span
+        finally
+            arena.Reset()
+            arenas.Add arena
+
+    let answers count (read: IWorkspace<'T> -> int -> int -> Tensor<'T>) =
+        let result = Tensor.own (output.Batch count) (Array.zeroCreate<'T>(count * output.Size))
+        let pieces = (count + piece - 1) / piece
+
+        let run p =
+            let first = p * piece
+            let size = min piece (count - first)
+
+            answer
+                (fun workspace -> read workspace first size)
+                (result.DestinationPart(first * output.Size, size * output.Size))
+
+        if pieces = 1 then run 0 else backend.Scheduler.For(pieces, run)
+        result
+
+    /// <summary>The network that answers.</summary>
+    member _.Network = network
+
+    /// <summary>The network's outputs for a batch: N samples → N outputs.</summary>
+    /// <exception cref="T:Cnn.ShapeException">The samples have not the shape of the network's input.</exception>
+    member _.Run(x: Tensor<'T>) =
+        if x.Shape.Rank = 0 || x.Shape[0] = 0 then
+            raise (
+                ShapeException(
+                    "Predict",
+                    "a batch of at least one sample",
+                    string x.Shape,
+                    "Give it something to look at."
+                )
+            )
+
+        answers x.Shape[0] (fun _ first count -> x.Slice(first, count))
+
+    /// <summary>The network's outputs for all pictures of a data set, in their order.</summary>
+    /// <exception cref="T:Cnn.ShapeException">The pictures have not the shape of the network's input.</exception>
+    member _.Run(dataset: Dataset) =
+        let order = Array.init dataset.Count id
+        answers dataset.Count (fun workspace first count -> Dataset.read dataset order workspace first count)
+
+/// <summary>How well networks do.</summary>
+[<RequireQualifiedAccess>]
+module Prediction =
+
+    /// <summary>Loss, accuracy and confusion matrix over a data set, with dropout off and batch statistics as learned.</summary>
+    /// <exception cref="T:Cnn.ShapeException">The pictures have not the shape of the network's input.</exception>
+    let evaluate (backend: Backend<'T>) (loss: Loss option) (network: Network<'T>) (dataset: Dataset) : Evaluation =
+        let wanted = loss |> Option.defaultWith (fun () -> Network.standardLoss network)
+        let layer, fused = Network.fuse wanted network.Layer
+        let outputs = Predictor(backend, { network with Layer = layer }).Run dataset
+        let classes = Metrics.predicted (fused.Kind = LossKind.SigmoidBinaryCrossEntropy) outputs
+        let labels = dataset.LabelMemory.ToArray()
+        let struct (value, _) = Loss.evaluate (fused.With Reduction.Mean) outputs (Labels dataset.LabelMemory)
+        let confusion = Metrics.confusion (List.ofSeq dataset.ClassNames) labels classes
+
+        { Loss = value; Accuracy = Metrics.accuracy labels classes; ConfusionMatrix = confusion }
