@@ -225,3 +225,13 @@ type IScheduler =
 
     /// <summary>body 0, …, body (count − 1); the first exception of a body is raised once all have stopped.</summary>
     abstract For: count: int * body: Action<int> -> unit
+
+/// <summary>What computes: the kernels, and the threads that they are spread over.</summary>
+/// <remarks>Immutable and safe to share between threads.</remarks>
+[<NoEquality; NoComparison>]
+type Backend<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+    /// <summary>The hot loops.</summary>
+    Kernels: IKernels<'T>
+    /// <summary>The threads.</summary>
+    Scheduler: IScheduler
+}

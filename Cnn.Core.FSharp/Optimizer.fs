@@ -104,14 +104,6 @@ type OptimizerState<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>
     Slots: Parameters<'T> list
 }
 
-/// <summary>What computes: the kernels, and the threads that they are spread over.</summary>
-/// <remarks>Immutable and safe to share between threads.</remarks>
-[<NoEquality; NoComparison>]
-type Backend<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
-    Kernels: IKernels<'T>
-    Scheduler: IScheduler
-}
-
 /// <summary>Backends that need nothing but this assembly.</summary>
 [<RequireQualifiedAccess>]
 module Backend =

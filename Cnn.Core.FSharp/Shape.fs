@@ -88,21 +88,28 @@ type Shape private (extents: int[], size: int) =
     interface IEquatable<Shape> with
         member this.Equals other = this.Equals other
 
-namespace Cnn.FSharp
-
-open Cnn
-
 /// <summary>Height and width of a window, stride or dilation, in pixels.</summary>
+/// <remarks>An immutable value; a whole number stands for the same in both directions.</remarks>
 [<Struct>]
 type Size = {
+    /// <summary>Rows.</summary>
     Height: int
+    /// <summary>Columns.</summary>
     Width: int
 } with
 
     /// <summary>n in both directions.</summary>
     static member Square n = { Height = n; Width = n }
 
-    override this.ToString() = string this.Height + "×" + string this.Width
+    /// <summary>n in both directions.</summary>
+    static member op_Implicit(n: int) = Size.Square n
+
+    override this.ToString() =
+        string this.Height + "×" + string this.Width
+
+namespace Cnn.FSharp
+
+open Cnn
 
 /// <summary>What is put around an image before a window slides over it (SPEC section 3).</summary>
 /// <remarks>Each case has a meaning for convolution and for pooling. A pooling window ignores padded cells.</remarks>

@@ -1,0 +1,117 @@
+using System.Diagnostics;
+using System.Numerics;
+using Cnn.FSharp;
+using Microsoft.FSharp.Core;
+
+namespace Cnn.Fluent;
+
+/// <summary>A model's network in either precision.</summary>
+internal interface IEngine
+{
+    Shape Input { get; }
+    IReadOnlyList<string> ClassNames { get; }
+    Precision Precision { get; }
+    string InstructionSet { get; }
+    IReadOnlyList<SummaryRow> Layers { get; }
+    string WeightHash { get; }
+    IEngine On(IScheduler scheduler);
+    FitResult Fit(Model start, Dataset train, FitOptions options, CancellationToken cancellationToken);
+    Prediction Predict(ReadOnlySpan<float> picture);
+    IReadOnlyList<Prediction> Predict(Dataset pictures);
+    Evaluation Evaluate(Dataset test, Loss? loss);
+}
+
+/// <summary>Calls of the core in one precision.</summary>
+internal sealed class Engine<T>(Network<T> network, Backend<T> backend, IReadOnlyList<string> classNames) : IEngine
+    where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    private readonly Predictor<T> _predictor = new(backend, network);
+
+    public Shape Input => network.Input;
+
+    public IReadOnlyList<string> ClassNames => classNames;
+
+    public Precision Precision => typeof(T) == typeof(float) ? Precision.Single : Precision.Double;
+
+    public string InstructionSet => backend.Kernels.InstructionSet;
+
+    public IReadOnlyList<SummaryRow> Layers => FSharp.Network.summary(network);
+
+    public string WeightHash => FSharp.Network.weightHash(network);
+
+    public IEngine On(IScheduler scheduler) => new Engine<T>(network, new Backend<T>(backend.Kernels, scheduler), classNames);
+
+    public FitResult Fit(Model start, Dataset train, FitOptions options, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(options.Epochs);
+        var settings = new TrainingSettings(
+            options.BatchSize, options.Optimizer, Option(options.Loss), options.Seed, Option(options.Validation),
+            FuncConvert.FromAction<BatchProgress>(progress => options.Progress?.Report(progress)), cancellationToken);
+        var clock = Stopwatch.StartNew();
+        var history = new List<EpochResult>();
+        var trained = network;
+        foreach (var state in Training.epochs(backend, settings, train, network).Take(options.Epochs))
+        {
+            trained = state.Network;
+            history.Add(state.Result);
+            options.EpochProgress?.Report(state.Result);
+        }
+
+        var model = history.Count == 0 ? start : new Model(new Engine<T>(trained, backend, train.ClassNames));
+        return new FitResult(model, history, clock.Elapsed, history.Count < options.Epochs);
+    }
+
+    public Prediction Predict(ReadOnlySpan<float> picture)
+    {
+        if (picture.Length != Input.Size)
+        {
+            throw new ShapeException("Predict", $"{Input.Size} numbers for a picture of shape {Input}", $"{picture.Length}", "Resize the picture to the input of the model.");
+        }
+
+        var x = new T[picture.Length];
+        for (var i = 0; i < x.Length; i++)
+        {
+            x[i] = T.CreateTruncating(picture[i]);
+        }
+
+        return Name(_predictor.Run(Tensor<T>.Of(Input.Batch(1), x)).Span);
+    }
+
+    public IReadOnlyList<Prediction> Predict(Dataset pictures)
+    {
+        var outputs = _predictor.Run(pictures);
+        var width = pictures.Count == 0 ? 0 : outputs.Size / pictures.Count;
+        var predictions = new Prediction[pictures.Count];
+        for (var n = 0; n < predictions.Length; n++)
+        {
+            predictions[n] = Name(outputs.Span.Slice(n * width, width));
+        }
+
+        return predictions;
+    }
+
+    public Evaluation Evaluate(Dataset test, Loss? loss) => FSharp.Prediction.evaluate(backend, Option(loss), network, test);
+
+    /// <summary>The outputs for one picture, as a class with its name; one output is the probability of class 1.</summary>
+    private Prediction Name(ReadOnlySpan<T> outputs)
+    {
+        var probabilities = new double[Math.Max(outputs.Length, 2)];
+        for (var c = 0; c < outputs.Length; c++)
+        {
+            probabilities[c] = double.CreateTruncating(outputs[c]);
+        }
+
+        if (outputs.Length == 1)
+        {
+            (probabilities[0], probabilities[1]) = (1 - probabilities[0], probabilities[0]);
+        }
+
+        var best = Array.IndexOf(probabilities, probabilities.Max());
+        return new Prediction(best, classNames[best], probabilities);
+    }
+
+    private static FSharpOption<TValue>? Option<TValue>(TValue? value) where TValue : class =>
+        value is null ? null : FSharpOption<TValue>.Some(value);
+
+    private static FSharpOption<Loss>? Option(Loss? loss) => loss is { } value ? FSharpOption<Loss>.Some(value) : null;
+}

@@ -1,0 +1,94 @@
+using System.Numerics;
+using Cnn.FSharp;
+using Microsoft.FSharp.Collections;
+
+namespace Cnn.Fluent;
+
+/// <summary>A network with its weights: predicts, evaluates, and trains into a new model.</summary>
+/// <remarks>
+/// Immutable; every member may be called from any number of threads at once, and predicting takes no lock. Results are
+/// the same to the last bit for any number of threads.
+/// </remarks>
+public sealed class Model
+{
+    private readonly IEngine _engine;
+
+    internal Model(IEngine engine) => _engine = engine;
+
+    /// <summary>Shape of one input sample.</summary>
+    public Shape Input => _engine.Input;
+
+    /// <summary>Names of the classes, as in the data set that the model was trained on; numbers before that.</summary>
+    public IReadOnlyList<string> ClassNames => _engine.ClassNames;
+
+    /// <summary>The numbers that the model computes with.</summary>
+    public Precision Precision => _engine.Precision;
+
+    /// <summary>What runs the hot loops: "AVX-512", "AVX2", "128-bit" or "scalar".</summary>
+    public string InstructionSet => _engine.InstructionSet;
+
+    /// <summary>The layers, with their output shapes and parameters.</summary>
+    public IReadOnlyList<SummaryRow> Layers => _engine.Layers;
+
+    /// <summary>All numbers that the model consists of, trainable or not.</summary>
+    public int ParameterCount => Layers.Sum(row => row.Parameters);
+
+    /// <summary>SHA-256 over the bytes of all parameters, in hexadecimal digits: equal hashes, equal models.</summary>
+    public string WeightHash => _engine.WeightHash;
+
+    /// <summary>The table of layers, output shapes and parameters, with totals.</summary>
+    /// <param name="name">Printed above the table.</param>
+    public string Summary(string name = "sequential") =>
+        FSharp.Summary.format(name, Precision == Precision.Single ? sizeof(float) : sizeof(double), ListModule.OfSeq(Layers));
+
+    /// <summary>The same model on another number of threads.</summary>
+    /// <param name="threads">At least 1; a new model uses as many as the machine has processors.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Less than one thread.</exception>
+    public Model WithThreads(int threads) => new(_engine.On(new ParallelScheduler(threads)));
+
+    /// <summary>Trains on labelled pictures and returns the new model; this one stays as it is.</summary>
+    /// <param name="train">Pictures of the shape of <see cref="Input"/>.</param>
+    /// <param name="options">Default: <c>new FitOptions()</c>.</param>
+    /// <param name="cancellationToken">Ends training before the next batch; the result is the last finished epoch.</param>
+    /// <exception cref="ArgumentException">The data do not fit the model; before any work.</exception>
+    public FitResult Fit(Dataset train, FitOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(train);
+        return _engine.Fit(this, train, options ?? new FitOptions(), cancellationToken);
+    }
+
+    /// <summary>What the model says of one picture.</summary>
+    /// <param name="picture">Row by row, channels last, as many numbers as <see cref="Input"/> has.</param>
+    /// <exception cref="ShapeException">The picture has not the size of the input.</exception>
+    public Prediction Predict(ReadOnlySpan<float> picture) => _engine.Predict(picture);
+
+    /// <summary>What the model says of every picture of a data set, in its order.</summary>
+    /// <param name="pictures">Pictures of the shape of <see cref="Input"/>; their labels are not looked at.</param>
+    /// <exception cref="ShapeException">The pictures have not the shape of the input.</exception>
+    public IReadOnlyList<Prediction> Predict(Dataset pictures)
+    {
+        ArgumentNullException.ThrowIfNull(pictures);
+        return _engine.Predict(pictures);
+    }
+
+    /// <summary>Loss, accuracy and confusion matrix over labelled pictures.</summary>
+    /// <param name="test">Pictures of the shape of <see cref="Input"/>.</param>
+    /// <param name="loss">Default: what goes with the last layer, as in <see cref="FitOptions.Loss"/>.</param>
+    /// <exception cref="ArgumentException">The data do not fit the model.</exception>
+    public Evaluation Evaluate(Dataset test, Loss? loss = null)
+    {
+        ArgumentNullException.ThrowIfNull(test);
+        return _engine.Evaluate(test, loss);
+    }
+
+    internal static Model Create(Shape input, FSharpList<LayerSpec> layers, int seed, Precision precision) =>
+        new(precision == Precision.Single ? Start<float>(input, layers, seed) : Start<double>(input, layers, seed));
+
+    private static Engine<T> Start<T>(Shape input, FSharpList<LayerSpec> layers, int seed)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var network = FSharp.Network.create(Key.OfSeed(seed), input, FSharp.Layers.ofSpecs<T>(layers));
+        var outputs = Math.Max(FSharp.Network.output(network).Size, 2);
+        return new Engine<T>(network, Simd.Backend<T>(), [.. Enumerable.Range(0, outputs).Select(c => c.ToString())]);
+    }
+}
