@@ -2,6 +2,7 @@ namespace Cnn
 
 open System
 open System.Collections.Generic
+open System.Runtime.InteropServices
 open Cnn.FSharp
 
 /// <summary>Writes picture <paramref name="index"/> to the destination, row by row, channels last.</summary>
@@ -189,7 +190,7 @@ and [<Sealed>] DatasetSplit internal (train: Dataset, test: Dataset) =
     member _.Test = test
 
     /// <summary>Both, for <c>var (train, test) = …</c>.</summary>
-    member _.Deconstruct(trainPart: byref<Dataset>, testPart: byref<Dataset>) =
+    member _.Deconstruct([<Out>] trainPart: byref<Dataset>, [<Out>] testPart: byref<Dataset>) =
         trainPart <- train
         testPart <- test
 
