@@ -1,0 +1,104 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace Cnn.Fluent.Kernels;
+
+/// <summary>x̄ = (· ⋆ w)ᵀ ȳ: adds ȳ[n,i,j,f]·w[u,v,c,f] to x̄[n, i·s+u·d−p, j·s+v·d−p, c].</summary>
+/// <remarks>
+/// At stride 1 that is the correlation of ȳ, framed by d·(k−1) − p zeros, with the rotated, transposed weights. It has
+/// columns for the channels c only; where they are few, or the stride is greater, a row of outputs is multiplied by the
+/// transposed weights instead, with columns (u, v, c), and each product's runs of (v, c) are added to x̄.
+/// </remarks>
+internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
+{
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void CorrelateInputAdjoint(
+        IWorkspace<T> workspace,
+        Geometry geometry,
+        ReadOnlySpan<T> dy,
+        ReadOnlySpan<T> weights,
+        ReadOnlySpan<T> packed,
+        Span<T> dx)
+    {
+        int images = dy.Length / geometry.OutputSize;
+        fixed (T* py = dy, pw = packed, px = dx)
+        {
+            if (IsProduct(geometry))
+            {
+                int rows = images * geometry.Height * geometry.Width;
+                Product(workspace, py, rows, geometry.OutChannels, pw, geometry.Channels, null, default, px);
+            }
+            else if (Scatters(geometry))
+            {
+                dx.Clear();
+                Windows windows = Windows.Of(geometry);
+                Scatter(workspace, in windows, py, images, pw, px);
+            }
+            else
+            {
+                Windows windows = Windows.Adjoint(geometry);
+                Correlate(workspace, in windows, py, images, pw, null, default, px);
+            }
+        }
+    }
+
+    private static bool Scatters(Geometry g) =>
+        !IsProduct(g) && (g.StrideY > 1 || g.StrideX > 1 || 2 * g.Channels <= TSimd.Width);
+
+    // Bounds: dx is images × InputSize zeros, dy images × output, B packed with depth OutChannels.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Scatter(IWorkspace<T> workspace, in Windows g, T* dy, int images, T* b, T* dx)
+    {
+        int columns = g.Depth, stride = Padded(columns);
+        Memory<T> scratch = workspace.Scratch(g.OutWidth * stride);
+        fixed (T* products = scratch.Span)
+        {
+            for (int n = 0; n < images; n++, dx += g.InputSize)
+            {
+                for (int i = 0; i < g.OutHeight; i++, dy += g.OutWidth * g.OutChannels)
+                {
+                    Panel<T> panel = new()
+                    {
+                        A = dy,
+                        RowStride = g.OutChannels,
+                        StrideK = 1,
+                        StepsY = 1,
+                        StepsX = 1,
+                        Length = g.OutChannels,
+                        StrideC = stride,
+                    };
+                    Panels(ref panel, b, g.OutChannels, 0, columns, null, products, g.OutWidth);
+                    for (int u = 0; u < g.KernelHeight; u++)
+                    {
+                        int y = i * g.StrideY + u * g.DilationY - g.Top;
+                        if ((uint)y < (uint)g.Height)
+                        {
+                            ScatterRow(in g, products + u * g.KernelWidth * g.Channels, stride, dx + (nint)y * g.Width * g.Channels);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    // Adds the runs of one row of the window to one row of the picture. Bounds: OutWidth runs of KernelWidth × Channels
+    // elements at the given stride; the picture's row, to which runs are clipped.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ScatterRow(in Windows g, T* runs, int stride, T* row)
+    {
+        int taps = g.Run / g.Channels, run = g.Run, width = g.Width * g.Channels;
+        for (int v = 0; v < g.KernelWidth; v += taps)
+        {
+            for (int j = 0; j < g.OutWidth; j++)
+            {
+                int at = (j * g.StrideX + v * g.DilationX - g.Left) * g.Channels;
+                int from = Math.Max(0, -at), to = Math.Min(run, width - at);
+                if (from < to)
+                {
+                    Accumulate(runs + (nint)j * stride + v * g.Channels + from, row + at + from, to - from);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,299 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Cnn.Fluent.Kernels;
+
+/// <summary>The operands of C = φ₀ + A·B for one panel of B: at most two vectors of columns.</summary>
+/// <remarks>
+/// A[m, k] stands at A + m·RowStride + y·StrideY + x·StrideX + l·StrideK, where k = (y, x, l) runs over
+/// StepsY × StepsX × Length; B[k, :] at B + k·StrideB, in whole vectors. That covers a matrix product (one step), the
+/// overlapping windows of an image (one step for each row of the window), and sums over its pixels.
+/// </remarks>
+internal unsafe struct Panel<T>
+    where T : unmanaged
+{
+    public T* A;
+    public nint RowStride, StrideY, StrideX, StrideK;
+    public int StepsY, StepsX, Length;
+    public T* B;
+    public nint StrideB;
+    public T* C;
+    public nint StrideC;
+
+    /// <summary>Columns of C, at most two vectors.</summary>
+    public int Columns;
+
+    /// <summary>What the columns start from, or null for zeros.</summary>
+    public T* Bias;
+
+    /// <summary>Starts from what stands in C instead: the sum goes on as if it had never been cut.</summary>
+    public bool Continues;
+}
+
+/// <summary>C = A·B on tiles that stay in registers while k runs.</summary>
+/// <remarks>
+/// One tile is 14 rows × 2 vectors where there are 32 registers (28 sums, 2 vectors of B, 1 element of A), 6 × 2 where
+/// there are 16. Each sum runs over k in order, one addend after the other, so that an element of C does not depend on
+/// the tile it falls into. Rows are read where they lie; B comes in panels of two vectors.
+/// </remarks>
+internal static unsafe class Gemm<T, TVector, TSimd>
+    where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    where TVector : unmanaged
+    where TSimd : ISimd<TVector, T>
+{
+    /// <summary>Computes the given number of rows of C in tiles of nearly equal height.</summary>
+    /// <remarks>Reads rows × k elements of A, k × one or two vectors of B; writes rows × Columns elements of C.</remarks>
+    public static void Run(in Panel<T> panel, int rows)
+    {
+        int tiles = (rows + TSimd.Rows - 1) / TSimd.Rows;
+        if (tiles == 0)
+        {
+            return;
+        }
+
+        int height = rows / tiles;
+        int taller = rows - tiles * height;
+        if (taller > 0)
+        {
+            Dispatch(in panel, 0, height + 1, taller);
+        }
+
+        Dispatch(in panel, taller * (height + 1), height, tiles - taller);
+    }
+
+    private static void Dispatch(in Panel<T> panel, int row, int height, int tiles)
+    {
+        if (panel.Columns > TSimd.Width)
+        {
+            switch (height)
+            {
+                case 1: Tiles<C1, C2>(in panel, row, tiles); break;
+                case 2: Tiles<C2, C2>(in panel, row, tiles); break;
+                case 3: Tiles<C3, C2>(in panel, row, tiles); break;
+                case 4: Tiles<C4, C2>(in panel, row, tiles); break;
+                case 5: Tiles<C5, C2>(in panel, row, tiles); break;
+                case 6: Tiles<C6, C2>(in panel, row, tiles); break;
+                case 7: Tiles<C7, C2>(in panel, row, tiles); break;
+                case 8: Tiles<C8, C2>(in panel, row, tiles); break;
+                case 9: Tiles<C9, C2>(in panel, row, tiles); break;
+                case 10: Tiles<C10, C2>(in panel, row, tiles); break;
+                case 11: Tiles<C11, C2>(in panel, row, tiles); break;
+                case 12: Tiles<C12, C2>(in panel, row, tiles); break;
+                case 13: Tiles<C13, C2>(in panel, row, tiles); break;
+                case 14: Tiles<C14, C2>(in panel, row, tiles); break;
+            }
+        }
+        else
+        {
+            switch (height)
+            {
+                case 1: Tiles<C1, C1>(in panel, row, tiles); break;
+                case 2: Tiles<C2, C1>(in panel, row, tiles); break;
+                case 3: Tiles<C3, C1>(in panel, row, tiles); break;
+                case 4: Tiles<C4, C1>(in panel, row, tiles); break;
+                case 5: Tiles<C5, C1>(in panel, row, tiles); break;
+                case 6: Tiles<C6, C1>(in panel, row, tiles); break;
+                case 7: Tiles<C7, C1>(in panel, row, tiles); break;
+                case 8: Tiles<C8, C1>(in panel, row, tiles); break;
+                case 9: Tiles<C9, C1>(in panel, row, tiles); break;
+                case 10: Tiles<C10, C1>(in panel, row, tiles); break;
+                case 11: Tiles<C11, C1>(in panel, row, tiles); break;
+                case 12: Tiles<C12, C1>(in panel, row, tiles); break;
+                case 13: Tiles<C13, C1>(in panel, row, tiles); break;
+                case 14: Tiles<C14, C1>(in panel, row, tiles); break;
+            }
+        }
+    }
+
+    // Bounds: rows row … row + tiles·TRows − 1 of A and C, as the panel describes them.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tiles<TRows, TColumns>(in Panel<T> p, int row, int tiles)
+        where TRows : unmanaged
+        where TColumns : unmanaged
+    {
+        nint s = p.RowStride;
+        T* a = p.A + row * s;
+        T* c = p.C + row * p.StrideC;
+        int last = sizeof(TColumns) > 1 ? p.Columns - TSimd.Width : p.Columns;
+
+        for (; tiles > 0; tiles--, a += sizeof(TRows) * s, c += sizeof(TRows) * p.StrideC)
+        {
+            TVector c0 = default, d0 = default;
+            TVector c1 = default, d1 = default;
+            TVector c2 = default, d2 = default;
+            TVector c3 = default, d3 = default;
+            TVector c4 = default, d4 = default;
+            TVector c5 = default, d5 = default;
+            TVector c6 = default, d6 = default;
+            TVector c7 = default, d7 = default;
+            TVector c8 = default, d8 = default;
+            TVector c9 = default, d9 = default;
+            TVector c10 = default, d10 = default;
+            TVector c11 = default, d11 = default;
+            TVector c12 = default, d12 = default;
+            TVector c13 = default, d13 = default;
+            if (p.Continues)
+            {
+                T* z = c;
+                if (sizeof(TRows) > 0) { Get<TColumns>(z, last, out c0, out d0); z += p.StrideC; }
+                if (sizeof(TRows) > 1) { Get<TColumns>(z, last, out c1, out d1); z += p.StrideC; }
+                if (sizeof(TRows) > 2) { Get<TColumns>(z, last, out c2, out d2); z += p.StrideC; }
+                if (sizeof(TRows) > 3) { Get<TColumns>(z, last, out c3, out d3); z += p.StrideC; }
+                if (sizeof(TRows) > 4) { Get<TColumns>(z, last, out c4, out d4); z += p.StrideC; }
+                if (sizeof(TRows) > 5) { Get<TColumns>(z, last, out c5, out d5); z += p.StrideC; }
+                if (sizeof(TRows) > 6) { Get<TColumns>(z, last, out c6, out d6); z += p.StrideC; }
+                if (sizeof(TRows) > 7) { Get<TColumns>(z, last, out c7, out d7); z += p.StrideC; }
+                if (sizeof(TRows) > 8) { Get<TColumns>(z, last, out c8, out d8); z += p.StrideC; }
+                if (sizeof(TRows) > 9) { Get<TColumns>(z, last, out c9, out d9); z += p.StrideC; }
+                if (sizeof(TRows) > 10) { Get<TColumns>(z, last, out c10, out d10); z += p.StrideC; }
+                if (sizeof(TRows) > 11) { Get<TColumns>(z, last, out c11, out d11); z += p.StrideC; }
+                if (sizeof(TRows) > 12) { Get<TColumns>(z, last, out c12, out d12); z += p.StrideC; }
+                if (sizeof(TRows) > 13) { Get<TColumns>(z, last, out c13, out d13); z += p.StrideC; }
+            }
+            else if (p.Bias != null)
+            {
+                Get<TColumns>(p.Bias, last, out c0, out d0);
+                if (sizeof(TRows) > 1) { c1 = c0; d1 = d0; }
+                if (sizeof(TRows) > 2) { c2 = c0; d2 = d0; }
+                if (sizeof(TRows) > 3) { c3 = c0; d3 = d0; }
+                if (sizeof(TRows) > 4) { c4 = c0; d4 = d0; }
+                if (sizeof(TRows) > 5) { c5 = c0; d5 = d0; }
+                if (sizeof(TRows) > 6) { c6 = c0; d6 = d0; }
+                if (sizeof(TRows) > 7) { c7 = c0; d7 = d0; }
+                if (sizeof(TRows) > 8) { c8 = c0; d8 = d0; }
+                if (sizeof(TRows) > 9) { c9 = c0; d9 = d0; }
+                if (sizeof(TRows) > 10) { c10 = c0; d10 = d0; }
+                if (sizeof(TRows) > 11) { c11 = c0; d11 = d0; }
+                if (sizeof(TRows) > 12) { c12 = c0; d12 = d0; }
+                if (sizeof(TRows) > 13) { c13 = c0; d13 = d0; }
+            }
+
+            T* b = p.B;
+            nint stepB = p.StrideB, stepA = p.StrideK;
+            for (int y = 0; y < p.StepsY; y++)
+            {
+                for (int x = 0; x < p.StepsX; x++)
+                {
+                    T* a0 = a + y * p.StrideY + x * p.StrideX;
+                    T* a3 = a0 + 3 * s, a6 = a3 + 3 * s, a9 = a6 + 3 * s, a12 = a9 + 3 * s;
+                    nint s2 = 2 * s;
+                    for (int k = p.Length; k > 0; k--)
+                    {
+                        TVector b0 = TSimd.Load(b), b1 = sizeof(TColumns) > 1 ? TSimd.Load(b + TSimd.Width) : default, e;
+                        b += stepB;
+                        if (sizeof(TRows) > 0) { e = TSimd.Broadcast(*(a0)); c0 = TSimd.MultiplyAdd(e, b0, c0); if (sizeof(TColumns) > 1) d0 = TSimd.MultiplyAdd(e, b1, d0); }
+                        if (sizeof(TRows) > 1) { e = TSimd.Broadcast(*(a0 + s)); c1 = TSimd.MultiplyAdd(e, b0, c1); if (sizeof(TColumns) > 1) d1 = TSimd.MultiplyAdd(e, b1, d1); }
+                        if (sizeof(TRows) > 2) { e = TSimd.Broadcast(*(a0 + s2)); c2 = TSimd.MultiplyAdd(e, b0, c2); if (sizeof(TColumns) > 1) d2 = TSimd.MultiplyAdd(e, b1, d2); }
+                        if (sizeof(TRows) > 3) { e = TSimd.Broadcast(*(a3)); c3 = TSimd.MultiplyAdd(e, b0, c3); if (sizeof(TColumns) > 1) d3 = TSimd.MultiplyAdd(e, b1, d3); }
+                        if (sizeof(TRows) > 4) { e = TSimd.Broadcast(*(a3 + s)); c4 = TSimd.MultiplyAdd(e, b0, c4); if (sizeof(TColumns) > 1) d4 = TSimd.MultiplyAdd(e, b1, d4); }
+                        if (sizeof(TRows) > 5) { e = TSimd.Broadcast(*(a3 + s2)); c5 = TSimd.MultiplyAdd(e, b0, c5); if (sizeof(TColumns) > 1) d5 = TSimd.MultiplyAdd(e, b1, d5); }
+                        if (sizeof(TRows) > 6) { e = TSimd.Broadcast(*(a6)); c6 = TSimd.MultiplyAdd(e, b0, c6); if (sizeof(TColumns) > 1) d6 = TSimd.MultiplyAdd(e, b1, d6); }
+                        if (sizeof(TRows) > 7) { e = TSimd.Broadcast(*(a6 + s)); c7 = TSimd.MultiplyAdd(e, b0, c7); if (sizeof(TColumns) > 1) d7 = TSimd.MultiplyAdd(e, b1, d7); }
+                        if (sizeof(TRows) > 8) { e = TSimd.Broadcast(*(a6 + s2)); c8 = TSimd.MultiplyAdd(e, b0, c8); if (sizeof(TColumns) > 1) d8 = TSimd.MultiplyAdd(e, b1, d8); }
+                        if (sizeof(TRows) > 9) { e = TSimd.Broadcast(*(a9)); c9 = TSimd.MultiplyAdd(e, b0, c9); if (sizeof(TColumns) > 1) d9 = TSimd.MultiplyAdd(e, b1, d9); }
+                        if (sizeof(TRows) > 10) { e = TSimd.Broadcast(*(a9 + s)); c10 = TSimd.MultiplyAdd(e, b0, c10); if (sizeof(TColumns) > 1) d10 = TSimd.MultiplyAdd(e, b1, d10); }
+                        if (sizeof(TRows) > 11) { e = TSimd.Broadcast(*(a9 + s2)); c11 = TSimd.MultiplyAdd(e, b0, c11); if (sizeof(TColumns) > 1) d11 = TSimd.MultiplyAdd(e, b1, d11); }
+                        if (sizeof(TRows) > 12) { e = TSimd.Broadcast(*(a12)); c12 = TSimd.MultiplyAdd(e, b0, c12); if (sizeof(TColumns) > 1) d12 = TSimd.MultiplyAdd(e, b1, d12); }
+                        if (sizeof(TRows) > 13) { e = TSimd.Broadcast(*(a12 + s)); c13 = TSimd.MultiplyAdd(e, b0, c13); if (sizeof(TColumns) > 1) d13 = TSimd.MultiplyAdd(e, b1, d13); }
+                        a0 += stepA;
+                        if (sizeof(TRows) > 3) a3 += stepA;
+                        if (sizeof(TRows) > 6) a6 += stepA;
+                        if (sizeof(TRows) > 9) a9 += stepA;
+                        if (sizeof(TRows) > 12) a12 += stepA;
+                    }
+                }
+            }
+
+            T* t = c;
+            if (sizeof(TRows) > 0) { Put<TColumns>(t, last, c0, d0); t += p.StrideC; }
+            if (sizeof(TRows) > 1) { Put<TColumns>(t, last, c1, d1); t += p.StrideC; }
+            if (sizeof(TRows) > 2) { Put<TColumns>(t, last, c2, d2); t += p.StrideC; }
+            if (sizeof(TRows) > 3) { Put<TColumns>(t, last, c3, d3); t += p.StrideC; }
+            if (sizeof(TRows) > 4) { Put<TColumns>(t, last, c4, d4); t += p.StrideC; }
+            if (sizeof(TRows) > 5) { Put<TColumns>(t, last, c5, d5); t += p.StrideC; }
+            if (sizeof(TRows) > 6) { Put<TColumns>(t, last, c6, d6); t += p.StrideC; }
+            if (sizeof(TRows) > 7) { Put<TColumns>(t, last, c7, d7); t += p.StrideC; }
+            if (sizeof(TRows) > 8) { Put<TColumns>(t, last, c8, d8); t += p.StrideC; }
+            if (sizeof(TRows) > 9) { Put<TColumns>(t, last, c9, d9); t += p.StrideC; }
+            if (sizeof(TRows) > 10) { Put<TColumns>(t, last, c10, d10); t += p.StrideC; }
+            if (sizeof(TRows) > 11) { Put<TColumns>(t, last, c11, d11); t += p.StrideC; }
+            if (sizeof(TRows) > 12) { Put<TColumns>(t, last, c12, d12); t += p.StrideC; }
+            if (sizeof(TRows) > 13) { Put<TColumns>(t, last, c13, d13); t += p.StrideC; }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Get<TColumns>(T* z, int last, out TVector first, out TVector second)
+        where TColumns : unmanaged
+    {
+        first = sizeof(TColumns) > 1 ? TSimd.Load(z) : TSimd.Load(z, last);
+        second = sizeof(TColumns) > 1 ? TSimd.Load(z + TSimd.Width, last) : default;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Put<TColumns>(T* z, int last, TVector first, TVector second)
+        where TColumns : unmanaged
+    {
+        if (sizeof(TColumns) > 1)
+        {
+            TSimd.Store(z, first);
+            z += TSimd.Width;
+            first = second;
+        }
+
+        if (last == TSimd.Width)
+        {
+            TSimd.Store(z, first);
+        }
+        else
+        {
+            TSimd.Store(z, first, last);
+        }
+    }
+}
+
+
+/// <summary>Sizes as types: unlike a static member, sizeof(T) is a constant before the JIT begins to inline.</summary>
+
+[StructLayout(LayoutKind.Sequential, Size = 1)]
+internal readonly struct C1;
+
+[StructLayout(LayoutKind.Sequential, Size = 2)]
+internal readonly struct C2;
+
+[StructLayout(LayoutKind.Sequential, Size = 3)]
+internal readonly struct C3;
+
+[StructLayout(LayoutKind.Sequential, Size = 4)]
+internal readonly struct C4;
+
+[StructLayout(LayoutKind.Sequential, Size = 5)]
+internal readonly struct C5;
+
+[StructLayout(LayoutKind.Sequential, Size = 6)]
+internal readonly struct C6;
+
+[StructLayout(LayoutKind.Sequential, Size = 7)]
+internal readonly struct C7;
+
+[StructLayout(LayoutKind.Sequential, Size = 8)]
+internal readonly struct C8;
+
+[StructLayout(LayoutKind.Sequential, Size = 9)]
+internal readonly struct C9;
+
+[StructLayout(LayoutKind.Sequential, Size = 10)]
+internal readonly struct C10;
+
+[StructLayout(LayoutKind.Sequential, Size = 11)]
+internal readonly struct C11;
+
+[StructLayout(LayoutKind.Sequential, Size = 12)]
+internal readonly struct C12;
+
+[StructLayout(LayoutKind.Sequential, Size = 13)]
+internal readonly struct C13;
+
+[StructLayout(LayoutKind.Sequential, Size = 14)]
+internal readonly struct C14;

@@ -1,0 +1,135 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace Cnn.Fluent.Kernels;
+
+/// <summary>Weights as the micro-kernel reads them: panels of two vectors of columns, k after k, padded with zeros.</summary>
+/// <remarks>
+/// A matrix B of K × F becomes ⌈F/2W⌉ panels of K × 2W, the last one K × W where that is enough; panel p begins at
+/// K·p·2W. Forward, B is w itself with k = (u, v, c). Backward it is w rotated and transposed, k = (u', v', f) and columns
+/// c, or just transposed, k = f and columns (u, v, c), where the result is scattered.
+/// </remarks>
+internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
+{
+    private static int PanelWidth => 2 * TSimd.Width;
+
+    /// <inheritdoc/>
+    public int PackedLength(Geometry geometry, Packing packing)
+    {
+        int taps = geometry.KernelHeight * geometry.KernelWidth;
+        return packing == Packing.Forward ? taps * geometry.Channels * Padded(geometry.OutChannels)
+            : Scatters(geometry) ? geometry.OutChannels * Padded(taps * geometry.Channels)
+            : taps * geometry.OutChannels * Padded(geometry.Channels);
+    }
+
+    /// <inheritdoc/>
+    public void Pack(Geometry geometry, Packing packing, ReadOnlySpan<T> weights, Span<T> destination)
+    {
+        int taps = geometry.KernelHeight * geometry.KernelWidth;
+        int channels = geometry.Channels, filters = geometry.OutChannels;
+        fixed (T* w = weights, d = destination)
+        {
+            if (packing == Packing.Forward)
+            {
+                PackRows(w, taps * channels, filters, d);
+            }
+            else if (Scatters(geometry))
+            {
+                PackTransposed(w, taps * channels, filters, d, 0, filters);
+            }
+            else
+            {
+                for (int tap = 0; tap < taps; tap++)
+                {
+                    T* source = w + (taps - 1 - tap) * channels * filters;
+                    PackTransposed(source, channels, filters, d, tap * filters, taps * filters);
+                }
+            }
+        }
+    }
+
+    /// <summary>Columns of a packed matrix of F columns.</summary>
+    private static int Padded(int columns) => (columns + TSimd.Width - 1) / TSimd.Width * TSimd.Width;
+
+    private static int WidthOfPanel(int columnsLeft) => columnsLeft > TSimd.Width ? PanelWidth : TSimd.Width;
+
+    // Bounds: reads rows × columns elements, writes rows × Padded(columns).
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void PackRows(T* source, int rows, int columns, T* destination)
+    {
+        for (int first = 0; first < columns; first += PanelWidth)
+        {
+            int width = WidthOfPanel(columns - first), used = Math.Min(width, columns - first);
+            for (int k = 0; k < rows; k++, destination += width)
+            {
+                T* row = source + (nint)k * columns + first;
+                int i = 0;
+                for (; i <= used - TSimd.Width; i += TSimd.Width)
+                {
+                    TSimd.Store(destination + i, TSimd.Load(row + i));
+                }
+
+                if (i < width)
+                {
+                    TSimd.Store(destination + i, i < used ? TSimd.Load(row + i, used - i) : default);
+                }
+            }
+        }
+    }
+
+    // Source: columns × rows, row-major. Bounds: reads all of it, writes rows firstRow … firstRow + rows − 1 of the
+    // panels of a matrix of allRows × columns.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void PackTransposed(T* source, int columns, int rows, T* destination, int firstRow, int allRows)
+    {
+        const int Block = 16;
+        for (int first = 0; first < columns; first += PanelWidth)
+        {
+            int width = WidthOfPanel(columns - first), used = Math.Min(width, columns - first);
+            T* panel = destination + (nint)allRows * first + (nint)firstRow * width;
+            for (int k0 = 0; k0 < rows; k0 += Block)
+            {
+                int k1 = Math.Min(k0 + Block, rows);
+                for (int i = 0; i < used; i++)
+                {
+                    T* row = source + (nint)(first + i) * rows;
+                    for (int k = k0; k < k1; k++)
+                    {
+                        panel[(nint)k * width + i] = row[k];
+                    }
+                }
+
+                for (int i = used; i < width; i++)
+                {
+                    for (int k = k0; k < k1; k++)
+                    {
+                        panel[(nint)k * width + i] = T.Zero;
+                    }
+                }
+            }
+        }
+    }
+
+    // Copies rows × columns pixels of a picture, shifted by (top, left), into a frame of zeros; what falls outside is
+    // cropped. Bounds: the whole frame is written.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Frame(T* source, int rows, int columns, int channels, int top, int left, T* frame, int frameRows, int frameColumns)
+    {
+        int from = Math.Clamp(left, 0, frameColumns), to = Math.Clamp(left + columns, from, frameColumns);
+        nint length = (nint)frameColumns * channels;
+        for (int r = 0; r < frameRows; r++, frame += length)
+        {
+            Span<T> row = new(frame, (int)length);
+            int y = r - top;
+            if ((uint)y >= (uint)rows)
+            {
+                row.Clear();
+                continue;
+            }
+
+            row[..(from * channels)].Clear();
+            new ReadOnlySpan<T>(source + ((nint)y * columns + from - left) * channels, (to - from) * channels).CopyTo(row[(from * channels)..]);
+            row[(to * channels)..].Clear();
+        }
+    }
+}

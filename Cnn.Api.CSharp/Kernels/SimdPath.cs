@@ -1,0 +1,14 @@
+using System.Numerics;
+
+namespace Cnn.Fluent.Kernels;
+
+/// <summary>The kernels for one element type and one width of vectors; each file of this class holds one operation.</summary>
+/// <remarks>Stateless and safe to share between threads.</remarks>
+internal sealed unsafe partial class SimdPath<T, TVector, TSimd> : IKernels<T>
+    where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    where TVector : unmanaged
+    where TSimd : ISimd<TVector, T>
+{
+    /// <inheritdoc/>
+    public string InstructionSet => TSimd.Name;
+}
