@@ -19,6 +19,7 @@ internal interface IEngine
     Prediction Predict(ReadOnlySpan<float> picture);
     IReadOnlyList<Prediction> Predict(Dataset pictures);
     Evaluation Evaluate(Dataset test, Loss? loss);
+    IEngine Recalibrate(Dataset data);
 }
 
 /// <summary>Calls of the core in one precision.</summary>
@@ -43,23 +44,24 @@ internal sealed class Engine<T>(Network<T> network, Backend<T> backend, IReadOnl
 
     public FitResult Fit(Model start, Dataset train, FitOptions options, CancellationToken cancellationToken)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(options.Epochs);
+        var (data, validation) = options.Split(train);
         var settings = new TrainingSettings(
-            options.BatchSize, options.Optimizer, Option(options.Loss), options.Seed, Option(options.Validation),
-            FuncConvert.FromAction<BatchProgress>(progress => options.Progress?.Report(progress)), cancellationToken);
+            options.BatchSize, options.DropLast, options.Optimizer, Option(options.Loss), options.Seed, Option(validation),
+            Option(options.ClassWeights?.ToArray()), Option(options.Plateau?.Value),
+            FuncConvert.FromAction<BatchProgress>(progress => options.Progress?.Report(progress)),
+            FuncConvert.FromAction<string>(warning => options.Warnings?.Report(warning)),
+            cancellationToken);
         var clock = Stopwatch.StartNew();
-        var history = new List<EpochResult>();
-        var trained = network;
-        foreach (var state in Training.epochs(backend, settings, train, network).Take(options.Epochs))
-        {
-            trained = state.Network;
-            history.Add(state.Result);
-            options.EpochProgress?.Report(state.Result);
-        }
-
-        var model = history.Count == 0 ? start : new Model(new Engine<T>(trained, backend, train.ClassNames));
-        return new FitResult(model, history, clock.Elapsed, history.Count < options.Epochs);
+        var fitted = Fitting.fit(
+            backend, settings, Option(options.EarlyStopping?.Value),
+            FuncConvert.FromAction<EpochResult>(result => options.EpochProgress?.Report(result)),
+            options.Epochs, data, network);
+        var model = fitted.Epoch == 0 ? start : new Model(new Engine<T>(fitted.Network, backend, train.ClassNames));
+        return new FitResult(model, fitted.Epoch, [.. fitted.History], clock.Elapsed, fitted.Reason);
     }
+
+    public IEngine Recalibrate(Dataset data) =>
+        new Engine<T>(Fitting.recalibrate(backend, data, network), backend, classNames);
 
     public Prediction Predict(ReadOnlySpan<float> picture)
     {

@@ -24,6 +24,10 @@ public sealed record FitOptions
     /// <value>Default 32.</value>
     public int BatchSize { get; init; } = Default.BatchSize;
 
+    /// <summary>Whether a last batch that is smaller is left out.</summary>
+    /// <value>Default false.</value>
+    public bool DropLast { get; init; } = Default.DropLast;
+
     /// <summary>How gradients become steps.</summary>
     /// <value>Default Adam with a learning rate of 1e−3.</value>
     public Optimizer Optimizer { get; init; } = Default.Optimizer;
@@ -40,6 +44,22 @@ public sealed record FitOptions
     /// <value>Default null: nothing.</value>
     public Dataset? Validation { get; init; }
 
+    /// <summary>Share of the training set that is held back for validation, class by class, where <see cref="Validation"/> is null.</summary>
+    /// <value>Default 0: nothing is held back.</value>
+    public double ValidationFraction { get; init; }
+
+    /// <summary>What a sample of each class counts in the loss.</summary>
+    /// <value>Default null: the same for all.</value>
+    public IReadOnlyList<double>? ClassWeights { get; init; }
+
+    /// <summary>Ends training when the loss no longer falls.</summary>
+    /// <value>Default null: never.</value>
+    public EarlyStopping? EarlyStopping { get; init; }
+
+    /// <summary>Lowers the learning rate when the loss no longer falls.</summary>
+    /// <value>Default null: never.</value>
+    public ReduceOnPlateau? Plateau { get; init; }
+
     /// <summary>Told after each batch.</summary>
     /// <value>Default null: nobody.</value>
     public IProgress<BatchProgress>? Progress { get; init; }
@@ -47,15 +67,78 @@ public sealed record FitOptions
     /// <summary>Told after each epoch.</summary>
     /// <value>Default null: nobody.</value>
     public IProgress<EpochResult>? EpochProgress { get; init; }
+
+    /// <summary>Told of what looks wrong but can be trained on.</summary>
+    /// <value>Default null: nobody.</value>
+    public IProgress<string>? Warnings { get; init; }
+
+    internal (Dataset Train, Dataset? Validation) Split(Dataset train)
+    {
+        if (Validation is not null || ValidationFraction == 0)
+        {
+            return (train, Validation);
+        }
+
+        var split = train.StratifiedSplit(ValidationFraction, Key.OfSeed(Seed));
+        return (split.Train, split.Test);
+    }
+}
+
+/// <summary>Ends training when the watched loss no longer falls: the validation loss, or the training loss where there is no validation set.</summary>
+/// <remarks>Immutable.</remarks>
+/// <param name="Patience">Epochs without improvement that are waited for.</param>
+public sealed record EarlyStopping(int Patience)
+{
+    private static readonly FSharp.EarlyStopping Default = FSharp.EarlyStopping.After(0);
+
+    /// <summary>By how much the loss must fall to count.</summary>
+    /// <value>Default 0: any fall counts.</value>
+    public double MinDelta { get; init; } = Default.MinDelta;
+
+    /// <summary>Whether the best model is given back, not the last.</summary>
+    /// <value>Default true.</value>
+    public bool RestoreBest { get; init; } = Default.RestoreBest;
+
+    internal FSharp.EarlyStopping Value => new(Patience, MinDelta, RestoreBest);
+}
+
+/// <summary>Lowers the learning rate when the watched loss no longer falls.</summary>
+/// <remarks>Immutable.</remarks>
+public sealed record ReduceOnPlateau
+{
+    private static readonly FSharp.Plateau Default = FSharp.Plateau.Default;
+
+    /// <summary>What the rate is multiplied by.</summary>
+    /// <value>Default 0.1.</value>
+    public double Factor { get; init; } = Default.Factor;
+
+    /// <summary>Epochs without improvement that are waited for.</summary>
+    /// <value>Default 10.</value>
+    public int Patience { get; init; } = Default.Patience;
+
+    /// <summary>By how much the loss must fall to count.</summary>
+    /// <value>Default 1e−4.</value>
+    public double MinDelta { get; init; } = Default.MinDelta;
+
+    /// <summary>Epochs after a reduction in which nothing is counted.</summary>
+    /// <value>Default 0.</value>
+    public int Cooldown { get; init; } = Default.Cooldown;
+
+    /// <summary>The rate is not reduced below this.</summary>
+    /// <value>Default 0.</value>
+    public double MinRate { get; init; } = Default.MinRate;
+
+    internal FSharp.Plateau Value => new(Factor, Patience, MinDelta, Cooldown, MinRate);
 }
 
 /// <summary>What training came to.</summary>
 /// <remarks>Immutable.</remarks>
 /// <param name="Model">The trained model; the one that training began with where no epoch was finished.</param>
+/// <param name="Epoch">The epoch that the model is of, from 1; 0 where none was finished.</param>
 /// <param name="History">What each finished epoch came to.</param>
 /// <param name="Duration">Time that it took.</param>
-/// <param name="IsCanceled">True where training was cancelled before its last epoch.</param>
-public sealed record FitResult(Model Model, IReadOnlyList<EpochResult> History, TimeSpan Duration, bool IsCanceled);
+/// <param name="Reason">Why it ended.</param>
+public sealed record FitResult(Model Model, int Epoch, IReadOnlyList<EpochResult> History, TimeSpan Duration, StopReason Reason);
 
 /// <summary>What a model says of a picture.</summary>
 /// <remarks>Immutable.</remarks>

@@ -49,8 +49,9 @@ public sealed class Model
     /// <summary>Trains on labelled pictures and returns the new model; this one stays as it is.</summary>
     /// <param name="train">Pictures of the shape of <see cref="Input"/>.</param>
     /// <param name="options">Default: <c>new FitOptions()</c>.</param>
-    /// <param name="cancellationToken">Ends training before the next batch; the result is the last finished epoch.</param>
+    /// <param name="cancellationToken">Ends training before the next batch; the result is the best finished epoch.</param>
     /// <exception cref="ArgumentException">The data do not fit the model; before any work.</exception>
+    /// <exception cref="NonFiniteException">A NaN or an infinity appeared; names layer and step.</exception>
     public FitResult Fit(Dataset train, FitOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(train);
@@ -79,6 +80,16 @@ public sealed class Model
     {
         ArgumentNullException.ThrowIfNull(test);
         return _engine.Evaluate(test, loss);
+    }
+
+    /// <summary>The model with the statistics of every batch normalisation taken anew over a data set.</summary>
+    /// <remarks>For short trainings, whose running averages lag behind the weights.</remarks>
+    /// <param name="data">Usually the training set.</param>
+    /// <exception cref="ShapeException">The pictures have not the shape of the input.</exception>
+    public Model Recalibrate(Dataset data)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        return new Model(_engine.Recalibrate(data));
     }
 
     internal static Model Create(Shape input, FSharpList<LayerSpec> layers, int seed, Precision precision) =>

@@ -136,6 +136,29 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], reader:
         let kept = labels.Length - held
         DatasetSplit(this.Select(Array.take kept order), this.Select(Array.skip kept order))
 
+    /// <summary>The same two parts, drawn from each class by itself, so that both have its share of every class.</summary>
+    /// <param name="fraction">Share of the second part, in [0, 1]; rounded to whole pictures class by class.</param>
+    /// <param name="key">Decides who goes where.</param>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">The fraction is not in [0, 1].</exception>
+    member this.StratifiedSplit(fraction: float, key: Key) =
+        if not (fraction >= 0.0 && fraction <= 1.0) then
+            raise (ArgumentOutOfRangeException(nameof fraction, fraction, "The fraction must be in [0, 1]."))
+
+        let purpose = key.Child Purpose.Split
+        let order = purpose.Permutation labels.Length
+
+        let held =
+            order
+            |> Array.groupBy (fun i -> labels[i])
+            |> Array.collect (fun (_, members) ->
+                Array.take (int (Math.Round(fraction * float members.Length))) members)
+            |> HashSet
+
+        DatasetSplit(
+            this.Select(Array.filter (held.Contains >> not) order),
+            this.Select(Array.filter held.Contains order)
+        )
+
     /// <summary>The pictures in the middle of larger ones, with zeros around them.</summary>
     /// <param name="height">Rows of the larger pictures.</param>
     /// <param name="width">Columns of the larger pictures.</param>
@@ -273,9 +296,11 @@ module Dataset =
     /// <summary>The pictures in an order that the key decides.</summary>
     let shuffle (key: Key) (dataset: Dataset) = dataset.Shuffle key
 
-    /// <summary>Positions 0 … count − 1 in batches of the given size, the last one maybe smaller.</summary>
-    let batches size count =
-        List.init ((count + size - 1) / size) (fun b -> struct (b * size, min size (count - b * size)))
+    /// <summary>(first, count) of each batch of the positions 0 … count − 1; the last one is smaller, or dropped.</summary>
+    let batches size dropLast count =
+        // A set smaller than a batch is one batch all the same.
+        let number = if dropLast && count >= size then count / size else (count + size - 1) / size
+        List.init number (fun b -> struct (b * size, min size (count - b * size)))
 
     /// Pictures at the given positions of an order, into memory of a workspace, in the network's precision.
     let internal read (dataset: Dataset) (order: int[]) (workspace: IWorkspace<'T>) first count : Tensor<'T> =

@@ -45,3 +45,25 @@ type DataFormatException(file: string, offset: int64, expected: string, actual: 
 
     /// <summary>What was found, in words.</summary>
     member _.Actual = actual
+
+/// <summary>A NaN or an infinity appeared in training: tells where, at which step, and the largest finite weight.</summary>
+/// <remarks>Immutable and safe to share between threads.</remarks>
+[<Sealed>]
+type NonFiniteException(where: string, step: int, largestWeight: float) =
+    inherit
+        ArithmeticException(
+            String.Concat("Training met a NaN or an infinity in ", where, " at step ")
+            + string step
+            + "; the largest weight was "
+            + largestWeight.ToString("G4", Globalization.CultureInfo.InvariantCulture)
+            + ". Use a smaller learning rate, clip the gradient, or look for such numbers in the data."
+        )
+
+    /// <summary>The first layer whose output was not finite, or the loss, the weights or the pictures.</summary>
+    member _.Where = where
+
+    /// <summary>The step, from 1, over all epochs.</summary>
+    member _.Step = step
+
+    /// <summary>The largest finite magnitude among the weights before the step.</summary>
+    member _.LargestWeight = largestWeight

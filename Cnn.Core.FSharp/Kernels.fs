@@ -65,33 +65,63 @@ type Packing =
     /// ȳ ↦ (· ⋆ w)ᵀ ȳ
     | InputAdjoint = 1
 
-/// <summary>The elementwise rule of an optimiser (SPEC section 8).</summary>
-type UpdateKind =
-    /// Δ = −η g
-    | Sgd = 0
-    /// m ← γ m − (1−γ) g; Δ = η m
-    | Momentum = 1
-    /// m ← β₁ m − (1−β₁) g; v ← β₂ v + (1−β₂) g²; Δ = η m̂/(√v̂ + ε)
-    | Adam = 2
-
-/// <summary>The numbers of one optimiser step, the same for every element.</summary>
+/// <summary>One optimiser step, element by element, in the one form that every rule of SPEC section 8 has.</summary>
+/// <remarks>
+/// g ← clamp(GradientScale·g, ±ClipValue) + L2·θ + L1·sign θ;
+/// m ← Keep1·m + Gain1·g, where there is a first slot;
+/// v ← Keep2·v + Gain2·g², where there is a second;
+/// Δ = (SlotShare·m + GradientShare·g) / (√(RootScale·v + EpsilonInside) + EpsilonOutside), the divisor being 1 without v;
+/// θ ← Shrink·θ + Δ.
+/// </remarks>
 [<Struct>]
 type Update = {
-    /// <summary>Which rule.</summary>
-    Kind: UpdateKind
-    /// <summary>Learning rate η of this step.</summary>
-    Rate: float
-    /// <summary>Decay γ or β₁ of the first slot.</summary>
-    Decay1: float
-    /// <summary>Decay β₂ of the second slot.</summary>
-    Decay2: float
-    /// <summary>ε, added to a root.</summary>
-    Epsilon: float
-    /// <summary>1 − β₁ᵗ.</summary>
-    Correction1: float
-    /// <summary>1 − β₂ᵗ.</summary>
-    Correction2: float
-}
+    /// <summary>Factor of the gradient, for clipping by norm; 1 leaves it.</summary>
+    GradientScale: float
+    /// <summary>Largest magnitude of a component of the gradient; ∞ leaves it.</summary>
+    ClipValue: float
+    /// <summary>λ of the penalty λ·|θ|.</summary>
+    L1: float
+    /// <summary>λ of the penalty λ/2·θ².</summary>
+    L2: float
+    /// <summary>Share of m that stays.</summary>
+    Keep1: float
+    /// <summary>Share of g that enters m.</summary>
+    Gain1: float
+    /// <summary>Share of v that stays.</summary>
+    Keep2: float
+    /// <summary>Share of g² that enters v.</summary>
+    Gain2: float
+    /// <summary>Share of the new m in the step.</summary>
+    SlotShare: float
+    /// <summary>Share of g in the step.</summary>
+    GradientShare: float
+    /// <summary>Factor of the new v under the root.</summary>
+    RootScale: float
+    /// <summary>Added under the root.</summary>
+    EpsilonInside: float
+    /// <summary>Added to the root.</summary>
+    EpsilonOutside: float
+    /// <summary>Share of θ that stays, for decoupled weight decay; 1 leaves it.</summary>
+    Shrink: float
+} with
+
+    /// <summary>No step at all: every share 0, nothing clipped, decayed or penalised.</summary>
+    static member None = {
+        GradientScale = 1.0
+        ClipValue = Double.PositiveInfinity
+        L1 = 0.0
+        L2 = 0.0
+        Keep1 = 0.0
+        Gain1 = 0.0
+        Keep2 = 0.0
+        Gain2 = 0.0
+        SlotShare = 0.0
+        GradientShare = 0.0
+        RootScale = 1.0
+        EpsilonInside = 0.0
+        EpsilonOutside = 0.0
+        Shrink = 1.0
+    }
 
 /// <summary>Where kernels and layers get memory from: fresh arrays, or an arena that a training step recycles.</summary>
 /// <remarks>Used by one thread at a time, but for <c>Packed</c>, which workspaces of one step share.</remarks>
@@ -206,7 +236,7 @@ and IKernels<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> =
     abstract Accumulate: x: ReadOnlySpan<'T> * sum: Span<'T> -> unit
 
     /// <summary>One optimiser step, element by element: reads θ and the slots, writes θ + Δ and the new slots.</summary>
-    /// <remarks>Slots that the rule does not use are empty. Destinations may be the sources.</remarks>
+    /// <remarks>A rule without m or v has that slot empty. Destinations may be the sources.</remarks>
     abstract Update:
         update: Update *
         gradient: ReadOnlySpan<'T> *

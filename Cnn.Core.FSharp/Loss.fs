@@ -157,6 +157,7 @@ module Loss =
     let internal share
         (workspace: IWorkspace<'T>)
         (loss: Loss)
+        (classWeights: float[] option)
         (whole: int)
         (prediction: Tensor<'T>)
         (targets: Targets<'T>)
@@ -190,10 +191,17 @@ module Loss =
                 p[c] <- Number.toFloat prediction.Span[n * width + c]
                 y[c] <- target n c
 
-            total <- total + row loss.Kind p y d
+            let value = row loss.Kind p y d
+
+            let weight =
+                match classWeights, targets with
+                | Some weights, Labels labels -> weights[labels.Span[n]]
+                | _ -> 1.0
+
+            total <- total + weight * value
 
             for c in 0 .. width - 1 do
-                gradient.Destination[n * width + c] <- Number.ofFloat (scale * d[c])
+                gradient.Destination[n * width + c] <- Number.ofFloat (scale * weight * d[c])
 
         struct (scale * total, gradient)
 
@@ -202,7 +210,7 @@ module Loss =
     /// <exception cref="T:Cnn.ShapeException">Targets and predictions do not go together.</exception>
     /// <exception cref="T:System.ArgumentOutOfRangeException">A label lies outside the classes.</exception>
     let evaluate (loss: Loss) (prediction: Tensor<'T>) (targets: Targets<'T>) =
-        share (FreshWorkspace<'T>()) loss prediction.Shape[0] prediction targets
+        share (FreshWorkspace<'T>()) loss None prediction.Shape[0] prediction targets
 
     /// <summary>The loss for a network whose last layer is given: softmax → cross-entropy, sigmoid → binary, else ½‖·‖².</summary>
     let standard last =

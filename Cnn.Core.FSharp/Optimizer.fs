@@ -1,107 +1,18 @@
-namespace Cnn
-
-open System
-open System.Runtime.InteropServices
-
-/// <summary>A rule that turns gradients into steps (SPEC section 8; g is the gradient, Δ is added to the weights).</summary>
-/// <remarks>An immutable value with structural equality; its memory is in the optimiser's state, not here.</remarks>
-[<Sealed>]
-type Optimizer private (kind: UpdateKind, learningRate: float, decay1: float, decay2: float, epsilon: float) =
-
-    static let create kind rate decay1 decay2 epsilon =
-        let inside name (value: float) isValid expected =
-            if not isValid then
-                raise (ArgumentOutOfRangeException(name, value, "An optimiser needs " + expected + "."))
-
-        inside "learningRate" rate (rate >= 0.0 && Double.IsFinite rate) "a learning rate of 0 or more"
-        inside "decay" decay1 (decay1 >= 0.0 && decay1 < 1.0) "a decay in [0, 1)"
-        inside "decay" decay2 (decay2 >= 0.0 && decay2 < 1.0) "a decay in [0, 1)"
-        inside "epsilon" epsilon (epsilon >= 0.0 && Double.IsFinite epsilon) "an epsilon of 0 or more"
-        Optimizer(kind, rate, decay1, decay2, epsilon)
-
-    /// <summary>Δ = −η g.</summary>
-    /// <param name="learningRate">η, default 1e−3.</param>
-    static member Sgd([<Optional; DefaultParameterValue(1e-3)>] learningRate: float) =
-        create UpdateKind.Sgd learningRate 0.0 0.0 0.0
-
-    /// <summary>m ← γ m − (1−γ) g; Δ = η m, from m = 0. Fan &amp; Yam, Programme 11.6.7.</summary>
-    /// <param name="learningRate">η, default 1e−3.</param>
-    /// <param name="decay">γ, default 0.9.</param>
-    static member Momentum
-        (
-            [<Optional; DefaultParameterValue(1e-3)>] learningRate: float,
-            [<Optional; DefaultParameterValue(0.9)>] decay: float
-        ) =
-        create UpdateKind.Momentum learningRate decay 0.0 0.0
-
-    /// <summary>
-    /// m ← β₁ m − (1−β₁) g; v ← β₂ v + (1−β₂) g²; Δ = η m̂/(√v̂ + ε), m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ), from m = v = 0.
-    /// Fan &amp; Yam, Programme 11.6.7; Kingma and Ba 2015; PyTorch's form.
-    /// </summary>
-    /// <param name="learningRate">η, default 1e−3.</param>
-    /// <param name="beta1">β₁, default 0.9.</param>
-    /// <param name="beta2">β₂, default 0.999.</param>
-    /// <param name="epsilon">ε, default 1e−8, added after the bias correction.</param>
-    static member Adam
-        (
-            [<Optional; DefaultParameterValue(1e-3)>] learningRate: float,
-            [<Optional; DefaultParameterValue(0.9)>] beta1: float,
-            [<Optional; DefaultParameterValue(0.999)>] beta2: float,
-            [<Optional; DefaultParameterValue(1e-8)>] epsilon: float
-        ) =
-        create UpdateKind.Adam learningRate beta1 beta2 epsilon
-
-    /// <summary>The elementwise rule.</summary>
-    member _.Kind = kind
-
-    /// <summary>The learning rate η.</summary>
-    member _.LearningRate = learningRate
-
-    /// <summary>The same rule with another learning rate.</summary>
-    member _.WithLearningRate rate = create kind rate decay1 decay2 epsilon
-
-    /// <summary>Tensors that the rule remembers for each tensor of θ.</summary>
-    member _.Slots =
-        match kind with
-        | UpdateKind.Sgd -> 0
-        | UpdateKind.Momentum -> 1
-        | _ -> 2
-
-    /// <summary>The numbers of step t = 1, 2, ….</summary>
-    member _.Step(t: int) = {
-        Kind = kind
-        Rate = learningRate
-        Decay1 = decay1
-        Decay2 = decay2
-        Epsilon = epsilon
-        Correction1 = 1.0 - Math.Pow(decay1, float t)
-        Correction2 = 1.0 - Math.Pow(decay2, float t)
-    }
-
-    override this.Equals(other: obj | null) =
-        match other with
-        | :? Optimizer as o -> o.Step 1 = this.Step 1
-        | _ -> false
-
-    override _.GetHashCode() = HashCode.Combine(kind, learningRate, decay1, decay2, epsilon)
-
-    override _.ToString() =
-        string (Enum.GetName kind)
-        + "("
-        + learningRate.ToString Globalization.CultureInfo.InvariantCulture
-        + ")"
-
 namespace Cnn.FSharp
 
 open System
 open System.Numerics
 open Cnn
 
-/// <summary>What an optimiser remembers between steps: how many it took, and its slots, each shaped like θ.</summary>
+/// <summary>What an optimiser remembers between steps.</summary>
 [<NoEquality; NoComparison>]
 type OptimizerState<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+    /// <summary>Steps taken.</summary>
     Step: int
-    Slots: Parameters<'T> list
+    /// <summary>m for each tensor of θ; empty where the rule has none.</summary>
+    Moments: Parameters<'T>
+    /// <summary>v for each tensor of θ; empty where the rule has none.</summary>
+    Squares: Parameters<'T>
 }
 
 /// <summary>Backends that need nothing but this assembly.</summary>
@@ -128,59 +39,105 @@ module Optimizer =
                 struct (i, first, min Chunk (t.Size - first))
     |]
 
-    /// <summary>No steps taken, all slots zero.</summary>
-    let start (optimizer: Optimizer) (θ: Parameters<'T>) : OptimizerState<'T> = {
-        Step = 0
-        Slots = List.init optimizer.Slots (fun _ -> θ |> List.map (fun t -> Tensor.zeros t.Shape))
-    }
+    /// <summary>No steps taken; m = 0, and v = 0 but for Keras' Adagrad.</summary>
+    let start (optimizer: Optimizer) (θ: Parameters<'T>) : OptimizerState<'T> =
+        let filled isUsed (value: float) =
+            if isUsed then
+                θ |> List.map (fun t -> Tensor.init t.Shape (fun _ -> Number.ofFloat value))
+            else
+                []
 
-    /// One step with memory from a workspace.
+        {
+            Step = 0
+            Moments = filled optimizer.UsesMoment 0.0
+            Squares = filled optimizer.UsesSquares optimizer.FirstSquares
+        }
+
+    /// ‖g‖ over all tensors together: squares are added chunk by chunk, the chunks in order.
+    let private norm (scheduler: IScheduler) chunks (gradients: Tensor<'T>[]) =
+        let sums = Array.zeroCreate<float>(Array.length chunks)
+
+        scheduler.For(
+            chunks.Length,
+            fun chunk ->
+                let struct (i, first, count) = chunks[chunk]
+
+                for g in (gradients[i]).Span.Slice(first, count) do
+                    let g = Number.toFloat g
+                    sums[chunk] <- sums[chunk] + g * g
+        )
+
+        sqrt (Array.sum sums)
+
+    /// One step at a learning rate, with memory from a workspace.
     let internal updateIn
         (workspace: IWorkspace<'T>)
         (backend: Backend<'T>)
         (optimizer: Optimizer)
+        rate
         (state: OptimizerState<'T>)
         (θ: Parameters<'T>)
         (θ̄: Parameters<'T>)
         =
         let like (ts: Parameters<'T>) = ts |> List.map (fun t -> workspace.Tensor t.Shape)
 
-        let θ', slots' = like θ, state.Slots |> List.map like
-        let step = optimizer.Step(state.Step + 1)
-        let old, fresh = Array.ofList θ, Array.ofList θ'
-        let gradients = Array.ofList θ̄
-        let oldSlots = state.Slots |> List.map Array.ofList |> Array.ofList
-        let freshSlots = slots' |> List.map Array.ofList |> Array.ofList
         let chunks = chunks θ
+        let gradients = Array.ofList θ̄
+
+        let scale =
+            if Double.IsInfinity optimizer.ClipNorm then
+                1.0
+            else
+                min 1.0 (optimizer.ClipNorm / norm backend.Scheduler chunks gradients)
+
+        let step isWeight = { optimizer.Update(state.Step + 1, rate, isWeight) with GradientScale = scale }
+
+        let ofWeight, ofOther = step true, step false
+
+        let next = { Step = state.Step + 1; Moments = like state.Moments; Squares = like state.Squares }
+
+        let θ' = like θ
+        let read, write = [ θ; state.Moments; state.Squares ], [ θ'; next.Moments; next.Squares ]
+
+        let read, write =
+            read |> List.map Array.ofList |> Array.ofList, write |> List.map Array.ofList |> Array.ofList
 
         backend.Scheduler.For(
             chunks.Length,
             fun chunk ->
                 let struct (i, first, count) = chunks[chunk]
-                let read (t: Tensor<'T>) = t.Memory.Slice(first, count)
 
-                let slot k = if k < oldSlots.Length then read (oldSlots[k][i]) else ReadOnlyMemory.Empty
-
-                let write k =
-                    if k < freshSlots.Length then
-                        (freshSlots[k][i]).DestinationPart(first, count)
+                // A slot that the rule has not is empty.
+                let old k =
+                    if read[k].Length = 0 then
+                        ReadOnlyMemory.Empty
                     else
+                        (read[k][i]).Memory.Slice(first, count)
+
+                let fresh k =
+                    if write[k].Length = 0 then
                         Memory.Empty
+                    else
+                        (write[k][i]).DestinationPart(first, count)
 
                 backend.Kernels.Update(
-                    step,
-                    (read (gradients[i])).Span,
-                    (read (old[i])).Span,
-                    (slot 0).Span,
-                    (slot 1).Span,
-                    (fresh[i]).DestinationPart(first, count).Span,
-                    (write 0).Span,
-                    (write 1).Span
+                    (if (gradients[i]).Shape.Rank > 1 then ofWeight else ofOther),
+                    (gradients[i]).Span.Slice(first, count),
+                    (old 0).Span,
+                    (old 1).Span,
+                    (old 2).Span,
+                    (fresh 0).Span,
+                    (fresh 1).Span,
+                    (fresh 2).Span
                 )
         )
 
-        { Step = state.Step + 1; Slots = slots' }, θ'
+        next, θ'
 
-    /// <summary>One step: (state, θ, θ̄) ↦ (next state, θ + Δ).</summary>
-    let update (backend: Backend<'T>) (optimizer: Optimizer) (state: OptimizerState<'T>) θ θ̄ =
-        updateIn (FreshWorkspace<'T>()) backend optimizer state θ θ̄
+    /// <summary>One step at a learning rate: (state, θ, θ̄) ↦ (next state, θ + Δ).</summary>
+    let updateAt rate (backend: Backend<'T>) (optimizer: Optimizer) (state: OptimizerState<'T>) θ θ̄ =
+        updateIn (FreshWorkspace<'T>()) backend optimizer rate state θ θ̄
+
+    /// <summary>One step at the optimiser's own learning rate: (state, θ, θ̄) ↦ (next state, θ + Δ).</summary>
+    let update backend (optimizer: Optimizer) (state: OptimizerState<'T>) θ θ̄ =
+        updateAt optimizer.LearningRate backend optimizer state θ θ̄

@@ -42,10 +42,11 @@ type ReferenceKernels<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'
         else
             -1
 
-    static let average (decay: 'T) (gain: 'T) (kept: 'T) (added: 'T) : 'T =
-        let remembered: 'T = decay * kept
-        let gained: 'T = gain * added
-        remembered + gained
+    /// a·x + b·y
+    static let blend (a: 'T) (x: 'T) (b: 'T) (y: 'T) : 'T =
+        let first: 'T = a * x
+        let second: 'T = b * y
+        first + second
 
     static let row (g: Geometry) i u = i * g.StrideY + u * g.DilationY - g.PadTop
     static let column (g: Geometry) j v = j * g.StrideX + v * g.DilationX - g.PadLeft
@@ -259,39 +260,47 @@ type ReferenceKernels<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'
                 sum[k] <- sum[k] + x[k]
 
         member _.Update(update, gradient, parameter, slot1, slot2, nextParameter, nextSlot1, nextSlot2) =
-            let rate = number update.Rate
-            let decay1 = number update.Decay1
-            let decay2 = number update.Decay2
-            let gain1 = number (1.0 - update.Decay1)
-            let gain2 = number (1.0 - update.Decay2)
-            let epsilon = number update.Epsilon
-            let correction1 = number update.Correction1
-            let correction2 = number update.Correction2
+            let scale, clip = number update.GradientScale, number update.ClipValue
+            let l1, l2 = number update.L1, number update.L2
+            let keep1, gain1 = number update.Keep1, number update.Gain1
+            let keep2, gain2 = number update.Keep2, number update.Gain2
+            let slotShare, gradientShare = number update.SlotShare, number update.GradientShare
+
+            let rootScale, inside, outside =
+                number update.RootScale, number update.EpsilonInside, number update.EpsilonOutside
+
+            let shrink = number update.Shrink
 
             for k in 0 .. gradient.Length - 1 do
-                let g: 'T = gradient[k]
+                let θ: 'T = parameter[k]
+                let scaled: 'T = scale * gradient[k]
 
-                match update.Kind with
-                | UpdateKind.Sgd ->
-                    let step: 'T = rate * g
-                    nextParameter[k] <- parameter[k] - step
-                | UpdateKind.Momentum ->
-                    let m = average decay1 gain1 slot1[k] -g
-                    let step: 'T = rate * m
-                    nextSlot1[k] <- m
-                    nextParameter[k] <- parameter[k] + step
-                | UpdateKind.Adam ->
-                    let m = average decay1 gain1 slot1[k] -g
-                    let v = average decay2 gain2 slot2[k] (g * g)
-                    let m': 'T = m / correction1
-                    let v': 'T = v / correction2
-                    let spread: 'T = 'T.Sqrt v' + epsilon
-                    let direction: 'T = m' / spread
-                    let step: 'T = rate * direction
-                    nextSlot1[k] <- m
-                    nextSlot2[k] <- v
-                    nextParameter[k] <- parameter[k] + step
-                | kind -> raise (ArgumentOutOfRangeException(nameof update, kind, "This optimiser rule is not known."))
+                let clipped =
+                    if Double.IsInfinity update.ClipValue then
+                        scaled
+                    else
+                        'T.Clamp(scaled, -clip, clip)
+
+                let sign: 'T = if 'T.IsZero θ then 'T.Zero else 'T.CopySign('T.One, θ)
+                let g: 'T = clipped + blend l2 θ l1 sign
+
+                let m =
+                    if slot1.IsEmpty then
+                        'T.Zero
+                    else
+                        nextSlot1[k] <- blend keep1 slot1[k] gain1 g
+                        nextSlot1[k]
+
+                let divisor =
+                    if slot2.IsEmpty then
+                        'T.One
+                    else
+                        nextSlot2[k] <- blend keep2 slot2[k] gain2 (g * g)
+                        let scaled: 'T = rootScale * nextSlot2[k]
+                        'T.Sqrt(scaled + inside) + outside
+
+                let Δ: 'T = blend slotShare m gradientShare g / divisor
+                nextParameter[k] <- blend shrink θ 'T.One Δ
 
 /// <summary>The plain loop: one thread, in order.</summary>
 /// <remarks>Stateless and safe to share between threads.</remarks>

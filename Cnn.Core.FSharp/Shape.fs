@@ -104,8 +104,7 @@ type Size = {
     /// <summary>n in both directions.</summary>
     static member op_Implicit(n: int) = Size.Square n
 
-    override this.ToString() =
-        string this.Height + "×" + string this.Width
+    override this.ToString() = string this.Height + "×" + string this.Width
 
 namespace Cnn.FSharp
 

@@ -11,6 +11,8 @@ type internal Batch<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>
     /// Samples first … first + count − 1, into memory of the given workspace; called from several threads at once.
     Read: IWorkspace<'T> -> int -> int -> Tensor<'T>
     Targets: Targets<'T>
+    /// What a sample of each class counts in the loss.
+    ClassWeights: float[] option
 }
 
 /// What a training step found: loss and correct answers, θ̄ and the next state.
@@ -147,7 +149,10 @@ module internal Sharding =
                     region key needs (fun i context ->
                         let step = Layer.run context layer θ s (xs i context)
                         let targets = Loss.slice (first i) (size i) batch.Targets
-                        let struct (value, ȳ) = Loss.share context.Workspace loss batch.Count step.Output targets
+
+                        let struct (value, ȳ) =
+                            Loss.share context.Workspace loss batch.ClassWeights batch.Count step.Output targets
+
                         let θ̄, x̄ = step.Pullback ȳ
                         struct (value, correct isLogit step.Output targets, θ̄, step.State, x̄))
 

@@ -10,8 +10,7 @@ module Summary =
 
     let private widths = [ 31; 22; 13 ]
 
-    let private grouped (n: int) =
-        n.ToString("N0", CultureInfo.InvariantCulture)
+    let private grouped (n: int) = n.ToString("N0", CultureInfo.InvariantCulture)
 
     /// Bytes in the largest unit of 1024 that leaves at least 1, as in 4.86 MB.
     let private memory (bytes: int64) =
@@ -72,7 +71,10 @@ module Summary =
             yield rule "┏" '━' "┳" "┓"
             yield! row "┃" [ "Layer (type)"; "Output Shape"; "Param #" ]
             yield rule "┡" '━' "╇" "┩"
-            yield! body |> List.mapi (fun i lines -> if i = 0 then lines else rule "├" '─' "┼" "┤" :: lines) |> List.concat
+            yield!
+                body
+                |> List.mapi (fun i lines -> if i = 0 then lines else rule "├" '─' "┼" "┤" :: lines)
+                |> List.concat
             yield rule "└" '─' "┴" "┘"
             yield total "Total params" (trainable + others)
             yield total "Trainable params" trainable

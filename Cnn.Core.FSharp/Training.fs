@@ -1,37 +1,3 @@
-namespace Cnn
-
-/// <summary>Where a training run is within an epoch.</summary>
-/// <remarks>An immutable value.</remarks>
-[<Struct>]
-type BatchProgress = {
-    /// <summary>The epoch, from 1.</summary>
-    Epoch: int
-    /// <summary>Batches done in this epoch.</summary>
-    Batch: int
-    /// <summary>Batches of an epoch.</summary>
-    Batches: int
-    /// <summary>Samples seen in this epoch.</summary>
-    Samples: int
-    /// <summary>Mean loss over the samples seen in this epoch.</summary>
-    Loss: float
-    /// <summary>Share of the samples seen in this epoch that were answered right, before the step that learned from them.</summary>
-    Accuracy: float
-}
-
-/// <summary>What an epoch of training came to.</summary>
-/// <remarks>Immutable.</remarks>
-[<NoEquality; NoComparison>]
-type EpochResult = {
-    /// <summary>The epoch, from 1.</summary>
-    Epoch: int
-    /// <summary>Mean training loss over the epoch, while it learned.</summary>
-    Loss: float
-    /// <summary>Share of training samples answered right, while it learned.</summary>
-    Accuracy: float
-    /// <summary>How the network does on the validation set after the epoch; null where there is none.</summary>
-    Validation: Evaluation | null
-}
-
 namespace Cnn.FSharp
 
 open System
@@ -39,11 +5,30 @@ open System.Numerics
 open System.Threading
 open Cnn
 
+/// <summary>Lowers the learning rate when the watched loss no longer falls: Keras' ReduceLROnPlateau.</summary>
+type Plateau = {
+    /// <summary>What the rate is multiplied by. Default 0.1.</summary>
+    Factor: float
+    /// <summary>Epochs without improvement that are waited for. Default 10.</summary>
+    Patience: int
+    /// <summary>By how much the loss must fall to count. Default 1e−4.</summary>
+    MinDelta: float
+    /// <summary>Epochs after a reduction in which nothing is counted. Default 0.</summary>
+    Cooldown: int
+    /// <summary>The rate is not reduced below this. Default 0.</summary>
+    MinRate: float
+} with
+
+    /// <summary>Factor 0.1, patience 10, least improvement 1e−4, no cooldown, no lowest rate.</summary>
+    static member Default = { Factor = 0.1; Patience = 10; MinDelta = 1e-4; Cooldown = 0; MinRate = 0.0 }
+
 /// <summary>How to train.</summary>
 [<NoEquality; NoComparison>]
 type TrainingSettings = {
     /// <summary>Samples of a step; the last batch of an epoch may be smaller. Default 32.</summary>
     BatchSize: int
+    /// <summary>Whether a last batch that is smaller is left out. Default false.</summary>
+    DropLast: bool
     /// <summary>Default Adam with η = 1e−3.</summary>
     Optimizer: Optimizer
     /// <summary>Default: what goes with the last layer, see <c>Loss.standard</c>.</summary>
@@ -52,8 +37,14 @@ type TrainingSettings = {
     Seed: int
     /// <summary>Evaluated after each epoch. Default none.</summary>
     Validation: Dataset option
+    /// <summary>What a sample of each class counts in the loss; default the same for all.</summary>
+    ClassWeights: float[] option
+    /// <summary>Lowers the learning rate on a plateau of the validation loss, or of the training loss where there is no validation set. Default none.</summary>
+    Plateau: Plateau option
     /// <summary>Called after each batch, on the thread that trains. Default nothing.</summary>
     OnBatch: BatchProgress -> unit
+    /// <summary>Called with what looks wrong but can be trained on, at most once for each training. Default nothing.</summary>
+    OnWarning: string -> unit
     /// <summary>Ends the sequence of epochs before the next batch; an epoch cut short is not handed out.</summary>
     Cancellation: CancellationToken
 } with
@@ -61,11 +52,15 @@ type TrainingSettings = {
     /// <summary>Batches of 32, Adam with η = 1e−3, the loss that goes with the last layer, seed 0.</summary>
     static member Default = {
         BatchSize = 32
+        DropLast = false
         Optimizer = Optimizer.Adam()
         Loss = None
         Seed = 0
         Validation = None
+        ClassWeights = None
+        Plateau = None
         OnBatch = ignore
+        OnWarning = ignore
         Cancellation = CancellationToken.None
     }
 
@@ -81,51 +76,37 @@ type TrainingState<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
 [<RequireQualifiedAccess>]
 module Training =
 
-    /// What a step hands to the next; θ, slots and state lie in one of two buffers that take turns.
+    /// How the watched loss has fared.
+    type private Watch = { Best: float; Waited: int; Cooling: int; Factor: float }
+
+    /// What an epoch hands to the next; θ, slots and state lie in one of two buffers that take turns.
     [<NoEquality; NoComparison>]
     type private Point<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
         Parameters: Parameters<'T>
         State: State<'T>
         Optimizer: OptimizerState<'T>
+        Watch: Watch
     }
+
+    /// Sums over the batches of an epoch.
+    [<Struct>]
+    type private Tally = { Batches: int; Samples: int; Loss: float; Correct: int }
 
     let private copyTo (workspace: IWorkspace<'T>) (t: Tensor<'T>) =
         let copy = workspace.Tensor t.Shape
         t.Span.CopyTo copy.Destination
         copy
 
-    /// Refuses what cannot be trained on, before any work.
-    let private check (settings: TrainingSettings) (network: Network<'T>) (dataset: Dataset) =
-        if settings.BatchSize < 1 then
-            raise (
-                ArgumentOutOfRangeException(nameof settings, settings.BatchSize, "A batch needs at least one sample.")
-            )
-
-        if dataset.Count = 0 then
-            raise (ArgumentException("The training set is empty: there is nothing to learn from.", nameof dataset))
-
-        for part in dataset :: Option.toList settings.Validation do
-            if part.Shape <> network.Input then
-                raise (
-                    ShapeException(
-                        "Training",
-                        "pictures of shape " + string network.Input,
-                        string part.Shape,
-                        "Pad or resize the pictures, or change the network's input."
-                    )
-                )
-
-        let outputs = (Network.output network).Size
-
-        if dataset.ClassNames.Count > max outputs 2 then
-            raise (
-                ShapeException(
-                    "Training",
-                    "a network with an output for each of " + string dataset.ClassNames.Count + " classes",
-                    string outputs + " outputs",
-                    "Give the last layer as many units as there are classes."
-                )
-            )
+    let private follow (plateau: Plateau) rate (watch: Watch) loss =
+        if watch.Best - loss > plateau.MinDelta then
+            { watch with Best = loss; Waited = 0; Cooling = max 0 (watch.Cooling - 1) }
+        elif watch.Cooling > 0 then
+            { watch with Cooling = watch.Cooling - 1; Waited = 0 }
+        elif watch.Waited + 1 < plateau.Patience then
+            { watch with Waited = watch.Waited + 1 }
+        else
+            let factor = max (watch.Factor * plateau.Factor) (min watch.Factor (plateau.MinRate / rate))
+            { watch with Factor = factor; Waited = 0; Cooling = plateau.Cooldown }
 
     /// <summary>The states after epochs 1, 2, 3, …, without end: take as many as are wanted.</summary>
     /// <remarks>
@@ -134,26 +115,35 @@ module Training =
     /// Gradients are of the loss's reduction over each batch, by default the mean.
     /// </remarks>
     /// <exception cref="T:System.ArgumentException">The data do not fit the network; before any work.</exception>
+    /// <exception cref="T:Cnn.NonFiniteException">A NaN or an infinity appeared; names layer and step.</exception>
     let epochs (backend: Backend<'T>) (settings: TrainingSettings) (dataset: Dataset) (network: Network<'T>) =
-        check settings network dataset
+        TrainingChecks.refuse
+            settings.BatchSize
+            settings.ClassWeights
+            network
+            (dataset :: Option.toList settings.Validation)
+
         let loss = settings.Loss |> Option.defaultWith (fun () -> Network.standardLoss network)
         let layer, fused = Network.fuse loss network.Layer
         let segments = Sharding.segments layer
         let key = Key.ofSeed settings.Seed
         let dropout, shuffle = key.Child Purpose.Dropout, key.Child Purpose.Shuffle
-        let batches = Dataset.batches settings.BatchSize dataset.Count
+        let batches = Dataset.batches settings.BatchSize settings.DropLast dataset.Count
+        let samples = batches |> List.sumBy (fun struct (_, count) -> count)
 
         let train () =
+            TrainingChecks.warn settings.OnWarning dataset
             let memory = StepMemory<'T>()
             let buffers = Array.init 2 (fun _ -> Arena<'T>(PackedWeights<'T>()))
 
-            let step (order: int[]) (labels: int[]) (point: Point<'T>) (struct (first, count)) =
+            let step (order: int[]) (labels: int[]) rate (point: Point<'T>) first count =
                 let t = point.Optimizer.Step
 
                 let batch = {
                     Count = count
                     Read = fun workspace from size -> Dataset.read dataset order workspace (first + from) size
                     Targets = Labels(ReadOnlyMemory(labels, first, count))
+                    ClassWeights = settings.ClassWeights
                 }
 
                 let shards = Sharding.shardCount network.Input layer count
@@ -170,74 +160,121 @@ module Training =
                         point.State
                         batch
 
+                if not (Double.IsFinite found.Loss) then
+                    let x = batch.Read (FreshWorkspace<'T>()) 0 count
+                    TrainingChecks.raiseNonFinite backend layer point.Parameters point.State x (t + 1)
+
                 let buffer = buffers[t % 2]
                 buffer.Reset()
 
                 let optimizer, θ =
-                    Optimizer.updateIn buffer backend settings.Optimizer point.Optimizer point.Parameters found.Gradient
+                    Optimizer.updateIn
+                        buffer
+                        backend
+                        settings.Optimizer
+                        rate
+                        point.Optimizer
+                        point.Parameters
+                        found.Gradient
 
                 // What did not change stays where it is.
-                let state =
-                    List.map2
-                        (fun old fresh -> if obj.ReferenceEquals(old, fresh) then old else copyTo buffer fresh)
-                        point.State
-                        found.State
+                let keep old fresh = if obj.ReferenceEquals(old, fresh) then old else copyTo buffer fresh
+
+                let next = {
+                    point with
+                        Parameters = θ
+                        State = List.map2 keep point.State found.State
+                        Optimizer = optimizer
+                }
 
                 memory.Reset()
-                { Parameters = θ; State = state; Optimizer = optimizer }, found.Loss, found.Correct
+                next, found.Loss, found.Correct
 
-            let epoch (number, start) =
+            let epoch (number, start: Point<'T>) =
                 let turn = shuffle.Child(int64 number)
                 let order = turn.Permutation dataset.Count
                 let labels = order |> Array.map (fun i -> dataset.LabelMemory.Span[i])
 
-                let rec run batches point done' seen total right =
-                    match batches with
-                    | [] -> Some(point, total, right)
+                // The rate at batch b of the epoch, the schedule's clock running within the epoch too.
+                let rateAt b =
+                    let time = float (number - 1) + float b / float batches.Length
+                    settings.Optimizer.LearningRate * settings.Optimizer.Schedule.Factor time * start.Watch.Factor
+
+                let rec run remaining point tally =
+                    match remaining with
+                    | [] -> Some(point, tally)
                     | _ when settings.Cancellation.IsCancellationRequested -> None
-                    | (struct (_, count) as batch) :: rest ->
-                        let point, value, correct = step order labels point batch
-                        let seen, right = seen + count, right + correct
-                        // A mean counts as often as its batch has samples.
-                        let total = total + (if fused.Reduction = Reduction.Mean then value * float count else value)
+                    | struct (first, count) :: rest ->
+                        let point, value, correct = step order labels (rateAt tally.Batches) point first count
+
+                        let tally = {
+                            Batches = tally.Batches + 1
+                            Samples = tally.Samples + count
+                            // A mean counts as often as its batch has samples.
+                            Loss =
+                                tally.Loss + (if fused.Reduction = Reduction.Mean then value * float count else value)
+                            Correct = tally.Correct + correct
+                        }
 
                         settings.OnBatch {
                             Epoch = number
-                            Batch = done' + 1
-                            Batches = done' + 1 + rest.Length
-                            Samples = seen
-                            Loss = total / float seen
-                            Accuracy = float right / float seen
+                            Batch = tally.Batches
+                            Batches = batches.Length
+                            Samples = tally.Samples
+                            Loss = tally.Loss / float tally.Samples
+                            Accuracy = float tally.Correct / float tally.Samples
                         }
 
-                        run rest point (done' + 1) seen total right
+                        run rest point tally
 
-                run batches start 0 0 0.0 0
-                |> Option.map (fun (point, total, right) ->
+                let none = { Batches = 0; Samples = 0; Loss = 0.0; Correct = 0 }
+
+                run batches start none
+                |> Option.map (fun (point, tally) ->
                     let own = List.map Tensor.copy
 
                     let trained = { network with Parameters = own point.Parameters; State = own point.State }
 
+                    TrainingChecks.refuseNonFinite trained point.Optimizer.Step
+
                     let validation =
                         settings.Validation |> Option.map (Prediction.evaluate backend settings.Loss trained)
 
+                    let trainingLoss = tally.Loss / float samples
+
+                    let watched =
+                        match validation with
+                        | Some evaluation -> evaluation.Loss
+                        | None -> trainingLoss
+
+                    let watch =
+                        match settings.Plateau with
+                        | Some plateau -> follow plateau settings.Optimizer.LearningRate point.Watch watched
+                        | None -> point.Watch
+
                     let state = {
                         Network = trained
-                        Optimizer = { point.Optimizer with Slots = List.map own point.Optimizer.Slots }
+                        Optimizer = {
+                            point.Optimizer with
+                                Moments = own point.Optimizer.Moments
+                                Squares = own point.Optimizer.Squares
+                        }
                         Result = {
                             Epoch = number
-                            Loss = total / float dataset.Count
-                            Accuracy = float right / float dataset.Count
+                            Loss = trainingLoss
+                            Accuracy = float tally.Correct / float samples
+                            LearningRate = rateAt (batches.Length - 1)
                             Validation = Option.toObj validation
                         }
                     }
 
-                    state, (number + 1, point))
+                    state, (number + 1, { point with Watch = watch }))
 
             let start = {
                 Parameters = network.Parameters
                 State = network.State
                 Optimizer = Optimizer.start settings.Optimizer network.Parameters
+                Watch = { Best = infinity; Waited = 0; Cooling = 0; Factor = 1.0 }
             }
 
             Seq.unfold epoch (1, start)

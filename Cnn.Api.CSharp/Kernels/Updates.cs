@@ -4,22 +4,22 @@ using System.Runtime.CompilerServices;
 namespace Cnn.Fluent.Kernels;
 
 /// <summary>The numbers of an optimiser step, each in every lane.</summary>
-internal struct Rates<TVector>
+internal struct Shares<TVector>
 {
-    public TVector Rate, Decay1, Gain1, Decay2, Gain2, Epsilon, Correction1, Correction2;
+    public TVector Scale, Clip, L1, L2, Keep1, Gain1, Keep2, Gain2, Slot, Gradient, Root, Inside, Outside, Shrink;
 }
 
-/// <summary>An optimiser's rule (SPEC section 8), a type so that one loop runs all rules.</summary>
-internal interface IRule<TVector>
+/// <summary>Which of its parts an optimiser step has: a type, so that the loop compiles without the others.</summary>
+internal interface IStepParts
 {
-    /// <summary>Slots that the rule reads and writes: 0, 1 or 2.</summary>
-    static abstract int Slots { get; }
+    /// <summary>Whether there is a first slot m.</summary>
+    static abstract bool HasMoment { get; }
 
-    /// <summary>One step from gradient g: θ and the slots m and v take their next values.</summary>
-    static abstract void Step(in Rates<TVector> k, TVector g, ref TVector parameter, ref TVector m, ref TVector v);
+    /// <summary>Whether there is a second slot v.</summary>
+    static abstract bool HasSquares { get; }
 }
 
-/// <summary>One optimiser step, element by element.</summary>
+/// <summary>One optimiser step, element by element: the formula of <see cref="Update"/>.</summary>
 internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
 {
     /// <inheritdoc/>
@@ -33,90 +33,105 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
         Span<T> nextSlot1,
         Span<T> nextSlot2)
     {
-        Rates<TVector> rates = new()
+        Shares<TVector> shares = new()
         {
-            Rate = Number(update.Rate),
-            Decay1 = Number(update.Decay1),
-            Gain1 = Number(1 - update.Decay1),
-            Decay2 = Number(update.Decay2),
-            Gain2 = Number(1 - update.Decay2),
-            Epsilon = Number(update.Epsilon),
-            Correction1 = Number(1 / update.Correction1),
-            Correction2 = Number(1 / update.Correction2),
+            Scale = Number(update.GradientScale),
+            Clip = Number(update.ClipValue),
+            L1 = Number(update.L1),
+            L2 = Number(update.L2),
+            Keep1 = Number(update.Keep1),
+            Gain1 = Number(update.Gain1),
+            Keep2 = Number(update.Keep2),
+            Gain2 = Number(update.Gain2),
+            Slot = Number(update.SlotShare),
+            Gradient = Number(update.GradientShare),
+            Root = Number(update.RootScale),
+            Inside = Number(update.EpsilonInside),
+            Outside = Number(update.EpsilonOutside),
+            Shrink = Number(update.Shrink),
         };
+        bool isClipped = !double.IsInfinity(update.ClipValue), isPenalised = update.L1 != 0 || update.L2 != 0;
         fixed (T* g = gradient, p = parameter, m = slot1, v = slot2, nextP = nextParameter, nextM = nextSlot1, nextV = nextSlot2)
         {
-            switch (update.Kind)
+            switch (slot1.IsEmpty, slot2.IsEmpty)
             {
-                case UpdateKind.Sgd: Steps<Sgd>(rates, g, p, m, v, nextP, nextM, nextV, gradient.Length); break;
-                case UpdateKind.Momentum: Steps<Momentum>(rates, g, p, m, v, nextP, nextM, nextV, gradient.Length); break;
-                case UpdateKind.Adam: Steps<Adam>(rates, g, p, m, v, nextP, nextM, nextV, gradient.Length); break;
-                default: throw new ArgumentOutOfRangeException(nameof(update), update.Kind, "This optimiser rule is not known.");
+                case (true, true): Steps<Bare>(shares, g, p, m, v, nextP, nextM, nextV, gradient.Length, isClipped, isPenalised); break;
+                case (false, true): Steps<Moment>(shares, g, p, m, v, nextP, nextM, nextV, gradient.Length, isClipped, isPenalised); break;
+                case (true, false): Steps<Squares>(shares, g, p, m, v, nextP, nextM, nextV, gradient.Length, isClipped, isPenalised); break;
+                default: Steps<Both>(shares, g, p, m, v, nextP, nextM, nextV, gradient.Length, isClipped, isPenalised); break;
             }
         }
     }
 
-    // Bounds: count elements of each, but of the slots that the rule does not use.
+    // Bounds: count elements of each, but of the slots that the rule has not.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Steps<TRule>(
-        Rates<TVector> rates, T* gradient, T* parameter, T* slot1, T* slot2, T* nextParameter, T* nextSlot1, T* nextSlot2, int length)
-        where TRule : IRule<TVector>
+    private static void Steps<TParts>(
+        Shares<TVector> k, T* gradient, T* parameter, T* slot1, T* slot2, T* nextParameter, T* nextSlot1, T* nextSlot2, int length, bool isClipped, bool isPenalised)
+        where TParts : IStepParts
     {
+        TVector zero = Number(0);
         for (int i = 0; i < length; i += TSimd.Width)
         {
             int count = Math.Min(length - i, TSimd.Width);
             TVector p = Some(parameter + i, count);
-            TVector m = TRule.Slots > 0 ? Some(slot1 + i, count) : default;
-            TVector v = TRule.Slots > 1 ? Some(slot2 + i, count) : default;
-            TRule.Step(in rates, Some(gradient + i, count), ref p, ref m, ref v);
-            Put(nextParameter + i, p, count);
-            if (TRule.Slots > 0)
+            TVector g = TSimd.Multiply(k.Scale, Some(gradient + i, count));
+            if (isClipped)
             {
+                // A NaN stays one.
+                TVector low = TSimd.Subtract(zero, k.Clip);
+                g = TSimd.Select(TSimd.Greater(g, k.Clip), k.Clip, TSimd.Select(TSimd.Greater(low, g), low, g));
+            }
+
+            if (isPenalised)
+            {
+                TVector pull = TSimd.Select(TSimd.Greater(TSimd.Abs(p), zero), TSimd.CopySign(k.L1, p), zero);
+                g = TSimd.Add(g, TSimd.MultiplyAdd(k.L2, p, pull));
+            }
+
+            TVector step = TSimd.Multiply(k.Gradient, g);
+            if (TParts.HasMoment)
+            {
+                TVector m = TSimd.MultiplyAdd(k.Keep1, Some(slot1 + i, count), TSimd.Multiply(k.Gain1, g));
                 Put(nextSlot1 + i, m, count);
+                step = TSimd.MultiplyAdd(k.Slot, m, step);
             }
 
-            if (TRule.Slots > 1)
+            if (TParts.HasSquares)
             {
+                TVector v = TSimd.MultiplyAdd(k.Keep2, Some(slot2 + i, count), TSimd.Multiply(TSimd.Multiply(k.Gain2, g), g));
                 Put(nextSlot2 + i, v, count);
+                step = TSimd.Divide(step, TSimd.Add(TSimd.Sqrt(TSimd.MultiplyAdd(k.Root, v, k.Inside)), k.Outside));
             }
+
+            Put(nextParameter + i, TSimd.MultiplyAdd(k.Shrink, p, step), count);
         }
     }
 
-    // Δ = −η g
-    private readonly struct Sgd : IRule<TVector>
+    private readonly struct Bare : IStepParts
     {
-        public static int Slots => 0;
+        public static bool HasMoment => false;
 
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static void Step(in Rates<TVector> k, TVector g, ref TVector parameter, ref TVector m, ref TVector v) =>
-            parameter = TSimd.Subtract(parameter, TSimd.Multiply(k.Rate, g));
+        public static bool HasSquares => false;
     }
 
-    // m ← γ m − (1−γ) g; Δ = η m
-    private readonly struct Momentum : IRule<TVector>
+    private readonly struct Moment : IStepParts
     {
-        public static int Slots => 1;
+        public static bool HasMoment => true;
 
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static void Step(in Rates<TVector> k, TVector g, ref TVector parameter, ref TVector m, ref TVector v)
-        {
-            m = TSimd.Subtract(TSimd.Multiply(k.Decay1, m), TSimd.Multiply(k.Gain1, g));
-            parameter = TSimd.MultiplyAdd(k.Rate, m, parameter);
-        }
+        public static bool HasSquares => false;
     }
 
-    // m ← β₁ m − (1−β₁) g; v ← β₂ v + (1−β₂) g²; Δ = η m̂/(√v̂ + ε)
-    private readonly struct Adam : IRule<TVector>
+    private readonly struct Squares : IStepParts
     {
-        public static int Slots => 2;
+        public static bool HasMoment => false;
 
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static void Step(in Rates<TVector> k, TVector g, ref TVector parameter, ref TVector m, ref TVector v)
-        {
-            m = TSimd.Subtract(TSimd.Multiply(k.Decay1, m), TSimd.Multiply(k.Gain1, g));
-            v = TSimd.MultiplyAdd(TSimd.Multiply(k.Gain2, g), g, TSimd.Multiply(k.Decay2, v));
-            TVector spread = TSimd.Add(TSimd.Sqrt(TSimd.Multiply(v, k.Correction2)), k.Epsilon);
-            parameter = TSimd.MultiplyAdd(k.Rate, TSimd.Divide(TSimd.Multiply(m, k.Correction1), spread), parameter);
-        }
+        public static bool HasSquares => true;
+    }
+
+    private readonly struct Both : IStepParts
+    {
+        public static bool HasMoment => true;
+
+        public static bool HasSquares => true;
     }
 }
