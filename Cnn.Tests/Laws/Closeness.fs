@@ -4,6 +4,7 @@ module Cnn.Tests.Laws.Closeness
 open System.Numerics
 open FsCheck
 open FsCheck.FSharp
+open NUnit.Framework
 open Cnn
 
 let private create<'U, 'T when 'U :> INumberBase<'U> and 'T :> INumberBase<'T>> (x: 'T) : 'U = 'U.CreateTruncating x
@@ -50,6 +51,9 @@ let exactly (expected: Tensor<'T> list) (actual: Tensor<'T> list) =
         same expected.Length actual.Length
     else
         List.map2 exact expected actual |> all
+
+/// NUnit's equality, whatever the type: element by element for collections.
+let equalTo (expected: 'A) = Is.EqualTo(box expected)
 
 /// |a − b| ≤ bound, element by element.
 let within (bound: int -> float) (expected: Tensor<'T>) (actual: Tensor<'T>) =
