@@ -7,13 +7,13 @@ open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Laws.Closeness
 
-let private run φ (x: Tensor<'T>) =
-    Layer.run (Context.reference Inference) (Layers.activation φ) [] [] x
+let private run φ (x: Tensor<'T>) = Layer.run (Context.reference Inference) (Layers.activation φ) [] [] x
 
 let private apply φ (x: Tensor<'T>) = (run φ x).Output
 
 /// −8 < x < 8, in rows.
-let private (|Numbers|) (r: Rows) : Tensor<float> = Draw.reals r.Seed (Shape.Of(r.Count, r.Features)) |> Tensor.scale 8.0
+let private (|Numbers|) (r: Rows) : Tensor<float> =
+    Draw.reals r.Seed (Shape.Of(r.Count, r.Features)) |> Tensor.scale 8.0
 
 let private cotangent (r: Rows) : Tensor<float> = Draw.reals (r.Seed + 1) (Shape.Of(r.Count, r.Features))
 
@@ -129,7 +129,15 @@ let ``σ and tanh do not overflow, and softmax of huge logits is one-hot`` () =
         Assert.That((apply Activation.Tanh x).ToArray(), equalTo tanh)
 
     check [| -infinity; -1e300; 0.0; 1e300; infinity |] [| 0.0; 0.0; 0.5; 1.0; 1.0 |] [| -1.0; -1.0; 0.0; 1.0; 1.0 |]
-    check [| -infinityf; -1e30f; 0.0f; 1e30f; infinityf |] [| 0.0f; 0.0f; 0.5f; 1.0f; 1.0f |] [| -1.0f; -1.0f; 0.0f; 1.0f; 1.0f |]
+
+    check [| -infinityf; -1e30f; 0.0f; 1e30f; infinityf |] [| 0.0f; 0.0f; 0.5f; 1.0f; 1.0f |] [|
+        -1.0f
+        -1.0f
+        0.0f
+        1.0f
+        1.0f
+    |]
+
     let logits = Tensor.ofArray (Shape.Of(1, 3)) [| -1e300; 1e300; 0.0 |]
     Assert.That((apply Activation.Softmax logits).ToArray(), equalTo [| 0.0; 1.0; 0.0 |])
 
@@ -138,7 +146,14 @@ let ``σ and tanh do not overflow, and softmax of huge logits is one-hot`` () =
 let ``φ(NaN) = NaN`` () =
     let nan' = Tensor.ofArray (Shape.Of 1) [| nan |]
 
-    for φ in [ Activation.Identity; Activation.ReLU; Activation.LeakyReLU 0.1; Activation.Sigmoid; Activation.Tanh ] do
+    for φ in
+        [
+            Activation.Identity
+            Activation.ReLU
+            Activation.LeakyReLU 0.1
+            Activation.Sigmoid
+            Activation.Tanh
+        ] do
         Assert.That((apply φ nan').Span[0], Is.NaN, string φ)
 
 /// SPEC section 6: slopes below 0 and NaN are refused.

@@ -103,8 +103,7 @@ let ``γ̄ = Σ ȳ∘x̂, β̄ = Σ ȳ, x̄ = γ ∕ √(σ² + ε)·(ȳ − mea
         Tensor.init x.Shape (fun k ->
             let c = k % μ.Length
 
-            θ[0].Span[c] / sqrt (v[c] + ε)
-            * (ȳ.Span[k] - mean straight[c] - x̂.Span[k] * mean turned[c]))
+            θ[0].Span[c] / sqrt (v[c] + ε) * (ȳ.Span[k] - mean straight[c] - x̂.Span[k] * mean turned[c]))
 
     all [
         near 1e-12 (vector (turned |> Array.map Array.sum)) θ̄[0]

@@ -16,7 +16,8 @@ let number<'T when 'T :> INumberBase<'T>> (x: float) : 'T = create x
 let real<'T when 'T :> INumberBase<'T>> (x: 'T) : float = create x
 
 /// The unit roundoff u: 2⁻²⁴ in float32, 2⁻⁵³ in float.
-let unitRoundoff<'T when 'T: struct> = if typeof<'T> = typeof<float32> then 2.0 ** -24.0 else 2.0 ** -53.0
+let unitRoundoff<'T when 'T: struct> =
+    if typeof<'T> = typeof<float32> then 2.0 ** -24.0 else 2.0 ** -53.0
 
 /// γ_n = n·u/(1 − n·u). Higham, Accuracy and Stability of Numerical Algorithms, 2002, eq. 3.4.
 let γ<'T when 'T: struct> (n: int) =
@@ -28,8 +29,7 @@ let all (properties: Property seq) =
     Seq.fold (fun (p: Property) (q: Property) -> p .&. q) (Prop.ofTestable true) properties
 
 /// Equality of values that have one, with both sides shown where it fails.
-let same (expected: 'A) (actual: 'A) =
-    (expected = actual) |> Prop.label $"expected %A{expected}, found %A{actual}"
+let same (expected: 'A) (actual: 'A) = (expected = actual) |> Prop.label $"expected %A{expected}, found %A{actual}"
 
 /// Equal shapes and equal values: for linear identities on tensors of small integers, and for identities of code.
 let exact (expected: Tensor<'T>) (actual: Tensor<'T>) =
@@ -71,14 +71,13 @@ let within (bound: int -> float) (expected: Tensor<'T>) (actual: Tensor<'T>) =
 /// |a − b| ≤ 2γₙ·Σ|x||w|: two sums of the same n products in different orders. Higham 2002, eq. 3.5.
 /// The magnitudes Σ|x||w| come from the same operation on absolute values.
 let rounding n (magnitudes: Tensor<float>) (expected: Tensor<'T>) (actual: Tensor<'T>) =
-    within (fun i -> 2.0 * γ<'T> (n + 1) * magnitudes.Span[i]) expected actual
+    within (fun i -> 2.0 * γ<'T>(n + 1) * magnitudes.Span[i]) expected actual
 
 /// |a − b| ≤ 1e−7·(1 + |a| + |b|): a derivative against central differences of fourth order in double.
 let truncation (expected: float) (actual: float) =
     let bound = 1e-7 * (1.0 + abs expected + abs actual)
 
-    (abs (expected - actual) <= bound)
-    |> Prop.label $"{expected} against {actual}, allowed {bound}"
+    (abs (expected - actual) <= bound) |> Prop.label $"{expected} against {actual}, allowed {bound}"
 
 /// |a − b| ≤ relative·(1 + |a|), element by element: for functions whose error is a few units in the last place.
 let near relative (expected: Tensor<'T>) (actual: Tensor<'T>) =

@@ -89,7 +89,9 @@ let ``rot180(K)[u,v,c,f] = K[k_h−1−u, k_w−1−v, c, f]`` (Integers(g, _, w
     all [
         for u in 0 .. g.KernelHeight - 1 do
             for v in 0 .. g.KernelWidth - 1 do
-                same w[g.KernelHeight - 1 - u, g.KernelWidth - 1 - v, 0, g.OutChannels - 1] turned[u, v, 0, g.OutChannels - 1]
+                same
+                    w[g.KernelHeight - 1 - u, g.KernelWidth - 1 - v, 0, g.OutChannels - 1]
+                    turned[u, v, 0, g.OutChannels - 1]
     ]
 
 /// Wichmann 2018, 1.2.
@@ -138,7 +140,10 @@ let private dft isInverse (values: Complex[,]) =
         line
 
     let rows = Array.init (Array2D.length1 values) (fun i -> transform values[i, *])
-    let columns = Array.init (Array2D.length2 values) (fun j -> transform (rows |> Array.map (fun row -> row[j])))
+
+    let columns =
+        Array.init (Array2D.length2 values) (fun j -> transform (rows |> Array.map (fun row -> row[j])))
+
     Array2D.init rows.Length columns.Length (fun i j -> columns[j][i])
 
 /// The convolution theorem, SPEC section 2. Values are integers below 2¹⁴, so rounding recovers them exactly.
@@ -155,9 +160,7 @@ let ``DFT(f * g) = DFT f · DFT g`` (KernelAndImage(f, g, _)) =
     let a, b = spectrum f, spectrum g
     let product = Array2D.init rows columns (fun i j -> a[i, j] * b[i, j])
 
-    exact
-        (dft true product |> Array2D.map (fun z -> round z.Real) |> Definitions.tensor)
-        (convolve Full f g)
+    exact (dft true product |> Array2D.map (fun z -> round z.Real) |> Definitions.tensor) (convolve Full f g)
 
 /// Fossheim 2022, eq. 4–5, 42; Wichmann 2018, 4.1; Vu 2018, eq. 17: any stride, dilation and padding.
 [<Law>]
@@ -204,14 +207,13 @@ let ``∂L∕∂K_c^f = Ã_c ⋆ δ̄^f`` (s: Sliding) =
                         for n in 0 .. s.Samples - 1 ->
                             Definitions.plane x n c
                             |> Definitions.crop -top -left (s.Height + top + bottom) (s.Width + left + right)
-                            |> Definitions.correlate (
-                                Definitions.dilate g.StrideY g.StrideX (Definitions.plane δ n f)
-                            )
+                            |> Definitions.correlate (Definitions.dilate g.StrideY g.StrideX (Definitions.plane δ n f))
                     ]
                     |> List.reduce Definitions.add
 
                 let taps =
-                    Array2D.init g.KernelHeight g.KernelWidth (fun u v -> correlations[u * g.DilationY, v * g.DilationX])
+                    Array2D.init g.KernelHeight g.KernelWidth (fun u v ->
+                        correlations[u * g.DilationY, v * g.DilationX])
 
                 exact (Definitions.tensor taps) (Definitions.tensor (Definitions.filter K̄ c f))
     ]
@@ -258,7 +260,11 @@ let ``at stride 1, x̄ = rot180 K ⋆ δ padded by d(k−1) − p`` (s: Sliding)
                     [
                         for f in 0 .. s.Filters - 1 ->
                             Definitions.plane δ n f
-                            |> Definitions.crop (g.PadTop - rows) (g.PadLeft - columns) (s.Height + rows) (s.Width + columns)
+                            |> Definitions.crop
+                                (g.PadTop - rows)
+                                (g.PadLeft - columns)
+                                (s.Height + rows)
+                                (s.Width + columns)
                             |> Definitions.correlate (
                                 Definitions.filter w c f
                                 |> Definitions.dilate g.DilationY g.DilationX
@@ -306,7 +312,10 @@ let ``⟨x ⋆ w, ȳ⟩ = ⟨w, (x ⋆ ·)ᵀ ȳ⟩`` (s: Sliding) =
 [<Law>]
 let ``the adjoints are exact in float32`` (s: Sliding) =
     let (Integers32(_, x, w, ȳ)) = s
-    let step = Layer.run (Context.reference Inference) (Layers.ofSpec (LayerSpec.Conv2D s.Conv2D)) [ w ] [] x
+
+    let step =
+        Layer.run (Context.reference Inference) (Layers.ofSpec (LayerSpec.Conv2D s.Conv2D)) [ w ] [] x
+
     let θ̄, x̄ = step.Pullback ȳ
     let y = Tensor.dot step.Output ȳ
     all [ same y (Tensor.dot x x̄); same y (Tensor.dot w θ̄.Head) ]

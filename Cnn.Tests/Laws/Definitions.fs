@@ -10,8 +10,7 @@ let height (x: Plane) = Array2D.length1 x
 let width (x: Plane) = Array2D.length2 x
 
 /// x[i,j], zero outside.
-let at (x: Plane) i j =
-    if i >= 0 && j >= 0 && i < height x && j < width x then x[i, j] else 0.0
+let at (x: Plane) i j = if i >= 0 && j >= 0 && i < height x && j < width x then x[i, j] else 0.0
 
 let private sum2 rows columns f =
     let mutable total = 0.0
@@ -37,8 +36,7 @@ let crop top left rows columns (x: Plane) = Array2D.init rows columns (fun i j -
 
 /// The part of the full convolution in which the kernel lies inside the image.
 let convolveValid (k: Plane) (x: Plane) =
-    convolve k x
-    |> crop (height k - 1) (width k - 1) (height x - height k + 1) (width x - width k + 1)
+    convolve k x |> crop (height k - 1) (width k - 1) (height x - height k + 1) (width x - width k + 1)
 
 /// s − 1 zeros between the entries. Fan & Yam 11.5.8.
 let dilate sy sx (x: Plane) =
@@ -61,11 +59,11 @@ let plane (t: Tensor<float>) n c : Plane = Array2D.init t.Shape[1] t.Shape[2] (f
 let filter (t: Tensor<float>) c f : Plane = Array2D.init t.Shape[0] t.Shape[1] (fun u v -> t[u, v, c, f])
 
 /// A plane as a tensor of rank 2.
-let tensor (x: Plane) =
-    FSharp.Tensor.init (Shape.Of(height x, width x)) (fun i -> x[i / width x, i % width x])
+let tensor (x: Plane) = FSharp.Tensor.init (Shape.Of(height x, width x)) (fun i -> x[i / width x, i % width x])
 
 /// A tensor of rank 2 as a plane.
 let ofTensor (t: Tensor<float>) : Plane = Array2D.init t.Shape[0] t.Shape[1] (fun i j -> t[i, j])
 
 /// How often a window of f taps, d apart, fits into n cells when it moves by s from the first: counted one by one.
-let countPositions n f d s = seq { 0..s .. n - 1 } |> Seq.filter (fun first -> first + (f - 1) * d <= n - 1) |> Seq.length
+let countPositions n f d s =
+    seq { 0..s .. n - 1 } |> Seq.filter (fun first -> first + (f - 1) * d <= n - 1) |> Seq.length

@@ -102,7 +102,8 @@ let ``masks of different samples, keys and positions differ`` () =
 [<Test>]
 let ``a rate outside 0 ≤ r < 1 is refused`` () =
     for rate in [ -0.1; 1.0; nan ] do
-        Assert.Throws<ArgumentOutOfRangeException>(fun () -> dropout rate DropoutKind.Bernoulli |> ignore) |> ignore
+        Assert.Throws<ArgumentOutOfRangeException>(fun () -> dropout rate DropoutKind.Bernoulli |> ignore)
+        |> ignore
 
 /// A rate of 0 drops nothing.
 [<Law>]

@@ -20,7 +20,9 @@ let ``frozen: θ = ∅ and the weights are the state`` (s: Sliding) =
 /// Freezing changes neither y nor x̄; it empties θ̄ and leaves the weights as they are.
 [<Law>]
 let ``frozen: y and x̄ stay, θ̄ = ∅, the weights stay`` (s: Sliding) =
-    let x, ȳ = Draw.integers s.Seed (s.Picture.Batch s.Samples), Draw.integers (s.Seed + 1) (s.Geometry.Output.Batch s.Samples)
+    let x, ȳ =
+        Draw.integers s.Seed (s.Picture.Batch s.Samples), Draw.integers (s.Seed + 1) (s.Geometry.Output.Batch s.Samples)
+
     let weights, _ = start s true
     let context = Context.reference (Training(Key.ofSeed s.Seed))
     let trained = Layer.run context (conv s true) weights [] x
@@ -52,7 +54,10 @@ let ``nothing is propagated below the lowest trainable layer`` (s: Sliding) =
 
     let asked wanted isTrainable =
         let below, above = ResizeArray(), ResizeArray()
-        let layer = Layer.sequence [ spy below; conv s isTrainable; spy above; Layers.flatten (); Layers.dense 2 ]
+
+        let layer =
+            Layer.sequence [ spy below; conv s isTrainable; spy above; Layers.flatten (); Layers.dense 2 ]
+
         let θ, state = Layer.initial (Key.ofSeed s.Seed) s.Picture layer
         let context = { Context.reference (Training(Key.ofSeed s.Seed)) with NeedsInputGradient = wanted }
         let step = Layer.run context layer θ state x

@@ -77,7 +77,7 @@ type Sliding = {
         axis false this.Width this.Kernel.Width this.Stride.Width this.Dilation.Width
 
 /// A pooling window over a batch of pictures.
-type Pooled = | Pooled of Sliding
+type Pooled = Pooled of Sliding
 
 /// Rows of features.
 type Rows = { Count: int; Features: int; Seed: int }
@@ -112,7 +112,11 @@ type Point = {
     member this.Run = Layer.run this.Context this.Layer this.Parameters this.State this.X
 
 module Generate =
-    let private shrinkInt least n = seq { if n > least then yield! Seq.distinct [ least; n / 2; n - 1 ] |> Seq.filter (fun m -> m >= least && m < n) }
+    let private shrinkInt least n =
+        seq {
+            if n > least then
+                yield! Seq.distinct [ least; n / 2; n - 1 ] |> Seq.filter (fun m -> m >= least && m < n)
+        }
 
     let size low high =
         gen {
@@ -202,21 +206,43 @@ module Generate =
 
     let shrinkSliding isValid (s: Sliding) =
         seq {
-            for n in shrinkInt 1 s.Samples do yield { s with Samples = n }
-            for n in shrinkInt 2 s.Height do yield { s with Height = n }
-            for n in shrinkInt 2 s.Width do yield { s with Width = n }
-            for n in shrinkInt 1 s.Channels do yield { s with Channels = n }
-            for n in shrinkInt 1 s.Filters do yield { s with Filters = n }
-            for k in shrinkSize s.Kernel do yield { s with Kernel = k }
-            for k in shrinkSize s.Stride do yield { s with Stride = k }
-            for k in shrinkSize s.Dilation do yield { s with Dilation = k }
+            for n in shrinkInt 1 s.Samples do
+                yield { s with Samples = n }
+
+            for n in shrinkInt 2 s.Height do
+                yield { s with Height = n }
+
+            for n in shrinkInt 2 s.Width do
+                yield { s with Width = n }
+
+            for n in shrinkInt 1 s.Channels do
+                yield { s with Channels = n }
+
+            for n in shrinkInt 1 s.Filters do
+                yield { s with Filters = n }
+
+            for k in shrinkSize s.Kernel do
+                yield { s with Kernel = k }
+
+            for k in shrinkSize s.Stride do
+                yield { s with Stride = k }
+
+            for k in shrinkSize s.Dilation do
+                yield { s with Dilation = k }
 
             match s.Padding with
             | Explicit(t, b, l, r) ->
-                for n in shrinkInt 0 t do yield { s with Padding = Explicit(n, b, l, r) }
-                for n in shrinkInt 0 b do yield { s with Padding = Explicit(t, n, l, r) }
-                for n in shrinkInt 0 l do yield { s with Padding = Explicit(t, b, n, r) }
-                for n in shrinkInt 0 r do yield { s with Padding = Explicit(t, b, l, n) }
+                for n in shrinkInt 0 t do
+                    yield { s with Padding = Explicit(n, b, l, r) }
+
+                for n in shrinkInt 0 b do
+                    yield { s with Padding = Explicit(t, n, l, r) }
+
+                for n in shrinkInt 0 l do
+                    yield { s with Padding = Explicit(t, b, n, r) }
+
+                for n in shrinkInt 0 r do
+                    yield { s with Padding = Explicit(t, b, l, n) }
             | Valid -> ()
             | _ -> yield { s with Padding = Valid }
         }
@@ -361,7 +387,12 @@ module Generate =
                 gen {
                     let! next = spec shape
 
-                    match (try Some((Layer.output (Layers.ofSpec next: Layer<float>) shape)) with :? ShapeException -> None) with
+                    match
+                        (try
+                            Some((Layer.output (Layers.ofSpec next: Layer<float>) shape))
+                         with :? ShapeException ->
+                             None)
+                    with
                     | Some after -> return! add (count - 1) after (next :: made)
                     | None -> return! add count shape made
                 }
@@ -402,7 +433,7 @@ module Point =
     /// Largest and second largest of each window differ by the margin.
     let private hasClearMaxima (g: Geometry) (x: Tensor<float>) =
         let kernels = ReferenceKernels<float>() :> IKernels<float>
-        let y = Array.zeroCreate<float> (x.Shape[0] * g.OutputSize)
+        let y = Array.zeroCreate<float>(x.Shape[0] * g.OutputSize)
         let indices = Array.zeroCreate<int> y.Length
         kernels.MaxPool(g, x.Span, Span y, Span indices)
 
@@ -416,8 +447,7 @@ module Point =
                 y[k] - second[k] >= margin)
             (seq { 0 .. y.Length - 1 })
 
-    let private isKinked (φ: Activation) =
-        φ.Kind = ActivationKind.ReLU || φ.Kind = ActivationKind.LeakyReLU
+    let private isKinked (φ: Activation) = φ.Kind = ActivationKind.ReLU || φ.Kind = ActivationKind.LeakyReLU
 
     let private isClear (context: Context<float>) seed spec (x: Tensor<float>) =
         let preactivation spec =
@@ -506,8 +536,7 @@ module Views =
     let (|Predicting|) plan = Point.away (fun _ -> Inference) plan
 
 type Arbitraries =
-    static member Sliding() =
-        Arb.fromGenShrink (Generate.sliding 9 3 4 3, Generate.shrinkSliding Generate.isWindow)
+    static member Sliding() = Arb.fromGenShrink (Generate.sliding 9 3 4 3, Generate.shrinkSliding Generate.isWindow)
 
     static member Pooled() =
         Arb.fromGenShrink (

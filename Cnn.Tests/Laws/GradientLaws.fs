@@ -33,8 +33,7 @@ let private checkPullback seed (point: Point) =
 
 /// Random composites of every kind of layer, learning: dropout masks and batch statistics included.
 [<Law(MaxTest = 300)>]
-let ``⟨ȳ, J·d⟩ = ⟨Jᵀȳ, d⟩ for composites that learn`` (plan: Plan) =
-    checkPullback plan.Seed (Point.away Training plan)
+let ``⟨ȳ, J·d⟩ = ⟨Jᵀȳ, d⟩ for composites that learn`` (plan: Plan) = checkPullback plan.Seed (Point.away Training plan)
 
 /// Random composites at inference: dropout off, running statistics.
 [<Law>]
@@ -97,7 +96,12 @@ let ``⟨ȳ, J·d⟩ = ⟨Jᵀȳ, d⟩ for rows: dense, activations, batch norma
             ] do
             single shape r.Count r.Seed x (LayerSpec.Activation φ)
 
-        single shape r.Count r.Seed x (LayerSpec.Dense { Dense.Default with Units = 3; Activation = Cnn.Activation.Tanh })
+        single
+            shape
+            r.Count
+            r.Seed
+            x
+            (LayerSpec.Dense { Dense.Default with Units = 3; Activation = Cnn.Activation.Tanh })
         single shape r.Count r.Seed x (BatchNorm BatchNorm.Default)
         single shape r.Count r.Seed x (Dropout(0.4, DropoutKind.Bernoulli))
         single shape r.Count r.Seed x (Dropout(0.4, DropoutKind.Gaussian))

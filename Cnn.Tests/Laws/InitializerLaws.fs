@@ -52,7 +52,10 @@ let ``weights have the variance, or the limit, of their scheme`` (initializer: I
         Assert.That(largest, Is.LessThanOrEqualTo limit)
         Assert.That(Array.average values, Is.EqualTo(0.0).Within(6.0 * sqrt (variance / n)))
         // A normal fourth moment is 3σ⁴, a uniform one 1.8σ⁴.
-        Assert.That(values |> Array.averageBy (fun v -> v * v), Is.EqualTo(variance).Within(6.0 * variance * sqrt (2.0 / n)))
+        Assert.That(
+            values |> Array.averageBy (fun v -> v * v),
+            Is.EqualTo(variance).Within(6.0 * variance * sqrt (2.0 / n))
+        )
 
         if infinity > limit then
             Assert.That(largest, Is.GreaterThan(0.99 * limit))
@@ -69,7 +72,9 @@ let ``biases start at 0`` (initializer: Initializer) =
 [<Law>]
 let ``the same seed gives the same weights`` (plan: Plan) =
     let start () =
-        let θ, s = Layer.initial (Key.ofSeed plan.Seed) (Plan.shape plan.Input) (Layers.ofSpecs plan.Specs: Layer<float>)
+        let θ, s =
+            Layer.initial (Key.ofSeed plan.Seed) (Plan.shape plan.Input) (Layers.ofSpecs plan.Specs: Layer<float>)
+
         θ @ s
 
     exactly (start ()) (start ())

@@ -110,7 +110,12 @@ let ``Normal i = Φ⁻¹ of draw i`` () =
     for i in 0L .. 20000L do
         let p = float (key.Bits i >>> 11) * 2.0 ** -53.0 + 2.0 ** -54.0
         let z = key.Normal i
-        Assert.That(z, Is.EqualTo(MathNet.Numerics.Distributions.Normal.InvCDF(0.0, 1.0, p)).Within(1e-9).Or.EqualTo(z).Within 0.0)
+
+        Assert.That(
+            z,
+            Is.EqualTo(MathNet.Numerics.Distributions.Normal.InvCDF(0.0, 1.0, p)).Within(1e-9).Or.EqualTo(z).Within 0.0
+        )
+
         let error = MathNet.Numerics.Distributions.Normal.CDF(0.0, 1.0, z) - p
         Assert.That(abs error, Is.LessThanOrEqualTo(1e-13 * (1.0 + abs z)))
 
@@ -149,4 +154,8 @@ let ``every permutation is equally likely`` () =
 
     let expected = float count / 24.0
     Assert.That(orders, Has.Length.EqualTo 24)
-    Assert.That(orders |> List.sumBy (fun (_, k) -> (float k - expected) ** 2.0 / expected), Is.LessThan(ChiSquared.InvCDF(23.0, 1.0 - 1e-6)))
+
+    Assert.That(
+        orders |> List.sumBy (fun (_, k) -> (float k - expected) ** 2.0 / expected),
+        Is.LessThan(ChiSquared.InvCDF(23.0, 1.0 - 1e-6))
+    )

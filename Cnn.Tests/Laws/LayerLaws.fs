@@ -142,6 +142,7 @@ let ``a pullback called twice gives the same bits and leaves ȳ alone`` (Learnin
 let ``running twice gives the same bits and leaves θ, s and x alone`` (Learning point) =
     let before = point.X :: point.Parameters @ point.State
     let kept = before |> List.map Tensor.copy
+
     let bits () =
         let step = point.Run
         let θ̄, x̄ = step.Pullback(Draw.reals 3 step.Output.Shape)
@@ -158,10 +159,7 @@ let ``θ̄ does not depend on whether x̄ is wanted`` (Learning point) =
     let unread = { point with Context = { point.Context with NeedsInputGradient = false } }
     let θ̄', x̄' = unread.Run.Pullback ȳ
 
-    all [
-        exactly θ̄ θ̄'
-        same (point.Layer.Parts |> List.isEmpty |> not) (x̄'.Size = 0)
-    ]
+    all [ exactly θ̄ θ̄'; same (point.Layer.Parts |> List.isEmpty |> not) (x̄'.Size = 0) ]
 
 /// A sample's output depends on no other sample, unless a layer couples samples and learns.
 [<Law>]

@@ -5,8 +5,7 @@ open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Laws.Closeness
 
-let private run spec (x: Tensor<float>) =
-    Layer.run (Context.reference Inference) (Layers.ofSpec spec) [] [] x
+let private run spec (x: Tensor<float>) = Layer.run (Context.reference Inference) (Layers.ofSpec spec) [] [] x
 
 let private pullback spec x ȳ = snd ((run spec x).Pullback ȳ)
 
@@ -74,7 +73,7 @@ let ``δ goes to the first maximum of each window, and overlaps add up`` (Pooled
 [<Law>]
 let ``each picture cell gets δ ∕ cells from each of its windows`` (Pooled s) =
     let ȳ = cotangent s
-    let expected = Array.zeroCreate<float> (s.Picture.Size * s.Samples)
+    let expected = Array.zeroCreate<float>(s.Picture.Size * s.Samples)
 
     for n, i, j, c in positions s do
         let cells = cells s i j
@@ -108,14 +107,23 @@ let ``Σ x̄ = Σ ȳ`` (Pooled s) =
 
     all [
         same (sum ȳ) (sum (pullback (MaxPool s.Pool) x ȳ))
-        near 1e-12 (Tensor.ofArray (Shape.Of 1) [| sum ȳ |]) (Tensor.ofArray (Shape.Of 1) [| sum (pullback (AveragePool s.Pool) x ȳ) |])
+        near
+            1e-12
+            (Tensor.ofArray (Shape.Of 1) [| sum ȳ |])
+            (Tensor.ofArray (Shape.Of 1) [| sum (pullback (AveragePool s.Pool) x ȳ) |])
     ]
 
 /// Fan & Yam 11.3.2: a window as large as the picture, forward and backward.
 [<Law>]
 let ``global pooling = pooling with ω = n`` (Pooled s) =
     let x = integers s
-    let whole: Pool = { Window = { Height = s.Height; Width = s.Width }; Stride = Size.Square 1; Padding = Valid }
+
+    let whole: Pool = {
+        Window = { Height = s.Height; Width = s.Width }
+        Stride = Size.Square 1
+        Padding = Valid
+    }
+
     let vector = (Shape.Of s.Channels).Batch s.Samples
     let ȳ: Tensor<float> = Draw.integers (s.Seed + 1) vector
     let picture = (Shape.Of(1, 1, s.Channels)).Batch s.Samples
