@@ -73,6 +73,7 @@ module internal Normalization =
 
             let x̄ =
                 match context.Mode with
+                | _ when not context.NeedsInputGradient -> Tensor<'T>.Empty
                 | Inference -> normalize context ȳ zero scale zero
                 | Training _ ->
                     let rows = number (float (x.Size / γ.Size))

@@ -1,0 +1,84 @@
+/// The three meanings of "equal" in a law: exact, up to rounding, up to truncation.
+module Cnn.Tests.Laws.Closeness
+
+open System.Numerics
+open FsCheck
+open FsCheck.FSharp
+open NUnit.Framework
+open Cnn
+
+let private create<'U, 'T when 'U :> INumberBase<'U> and 'T :> INumberBase<'T>> (x: 'T) : 'U = 'U.CreateTruncating x
+
+/// A float in the precision of a tensor.
+let number<'T when 'T :> INumberBase<'T>> (x: float) : 'T = create x
+
+/// A value of a tensor as a float.
+let real<'T when 'T :> INumberBase<'T>> (x: 'T) : float = create x
+
+/// The unit roundoff u: 2⁻²⁴ in float32, 2⁻⁵³ in float.
+let unitRoundoff<'T when 'T: struct> =
+    if typeof<'T> = typeof<float32> then 2.0 ** -24.0 else 2.0 ** -53.0
+
+/// γ_n = n·u/(1 − n·u). Higham, Accuracy and Stability of Numerical Algorithms, 2002, eq. 3.4.
+let γ<'T when 'T: struct> (n: int) =
+    let nu = float n * unitRoundoff<'T>
+    nu / (1.0 - nu)
+
+/// Every one of the properties holds.
+let all (properties: Property seq) =
+    Seq.fold (fun (p: Property) (q: Property) -> p .&. q) (Prop.ofTestable true) properties
+
+/// Equality of values that have one, with both sides shown where it fails.
+let same (expected: 'A) (actual: 'A) = (expected = actual) |> Prop.label $"expected %A{expected}, found %A{actual}"
+
+/// Equal shapes and equal values: for linear identities on tensors of small integers, and for identities of code.
+let exact (expected: Tensor<'T>) (actual: Tensor<'T>) =
+    let where =
+        if expected.Shape <> actual.Shape then
+            "shape " + string expected.Shape + " against " + string actual.Shape
+        else
+            Seq.zip (expected.ToArray()) (actual.ToArray())
+            |> Seq.tryFindIndex (fun (a, b) -> not (a.Equals b))
+            |> function
+                | Some i -> $"at {i}: {expected.Span[i]} against {actual.Span[i]} in {expected} against {actual}"
+                | None -> "nowhere"
+
+    expected.Equals actual |> Prop.label ("they differ " + where)
+
+/// Equal lists of tensors, element by element.
+let exactly (expected: Tensor<'T> list) (actual: Tensor<'T> list) =
+    if expected.Length <> actual.Length then
+        same expected.Length actual.Length
+    else
+        List.map2 exact expected actual |> all
+
+/// NUnit's equality, whatever the type: element by element for collections.
+let equalTo (expected: 'A) = Is.EqualTo(box expected)
+
+/// |a − b| ≤ bound, element by element.
+let within (bound: int -> float) (expected: Tensor<'T>) (actual: Tensor<'T>) =
+    if expected.Shape <> actual.Shape then
+        same (string expected.Shape) (string actual.Shape)
+    else
+        let a, b = expected.ToArray(), actual.ToArray()
+
+        seq { 0 .. a.Length - 1 }
+        |> Seq.tryFind (fun i -> not (abs (real a[i] - real b[i]) <= bound i))
+        |> function
+            | None -> Prop.ofTestable true
+            | Some i -> false |> Prop.label $"at {i}: {a[i]} against {b[i]}, allowed {bound i}"
+
+/// |a − b| ≤ 2γₙ·Σ|x||w|: two sums of the same n products in different orders. Higham 2002, eq. 3.5.
+/// The magnitudes Σ|x||w| come from the same operation on absolute values.
+let rounding n (magnitudes: Tensor<float>) (expected: Tensor<'T>) (actual: Tensor<'T>) =
+    within (fun i -> 2.0 * γ<'T>(n + 1) * magnitudes.Span[i]) expected actual
+
+/// |a − b| ≤ 1e−7·(1 + |a| + |b|): a derivative against central differences of fourth order in double.
+let truncation (expected: float) (actual: float) =
+    let bound = 1e-7 * (1.0 + abs expected + abs actual)
+
+    (abs (expected - actual) <= bound) |> Prop.label $"{expected} against {actual}, allowed {bound}"
+
+/// |a − b| ≤ relative·(1 + |a|), element by element: for functions whose error is a few units in the last place.
+let near relative (expected: Tensor<'T>) (actual: Tensor<'T>) =
+    within (fun i -> relative * (1.0 + abs (real expected.Span[i]))) expected actual
