@@ -18,7 +18,7 @@ internal interface IEngine
     FitResult Fit(Model start, Dataset train, FitOptions options, CancellationToken cancellationToken);
     Prediction Predict(ReadOnlySpan<float> picture);
     IReadOnlyList<Prediction> Predict(Dataset pictures);
-    Evaluation Evaluate(Dataset test, Loss? loss);
+    Evaluation Evaluate(Dataset test, Loss? loss, double threshold);
     IEngine Recalibrate(Dataset data);
 }
 
@@ -92,7 +92,8 @@ internal sealed class Engine<T>(Network<T> network, Backend<T> backend, IReadOnl
         return predictions;
     }
 
-    public Evaluation Evaluate(Dataset test, Loss? loss) => FSharp.Prediction.evaluate(backend, Option(loss), network, test);
+    public Evaluation Evaluate(Dataset test, Loss? loss, double threshold) =>
+        FSharp.Prediction.evaluateAt(threshold, backend, Option(loss), network, test);
 
     /// <summary>The outputs for one picture, as a class with its name; one output is the probability of class 1.</summary>
     private Prediction Name(ReadOnlySpan<T> outputs)

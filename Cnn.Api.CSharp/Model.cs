@@ -75,11 +75,12 @@ public sealed class Model
     /// <summary>Loss, accuracy and confusion matrix over labelled pictures.</summary>
     /// <param name="test">Pictures of the shape of <see cref="Input"/>.</param>
     /// <param name="loss">Default: what goes with the last layer, as in <see cref="FitOptions.Loss"/>.</param>
+    /// <param name="threshold">With one output: the probability above which it counts as class 1. Default ½.</param>
     /// <exception cref="ArgumentException">The data do not fit the model.</exception>
-    public Evaluation Evaluate(Dataset test, Loss? loss = null)
+    public Evaluation Evaluate(Dataset test, Loss? loss = null, double threshold = 0.5)
     {
         ArgumentNullException.ThrowIfNull(test);
-        return _engine.Evaluate(test, loss);
+        return _engine.Evaluate(test, loss, threshold);
     }
 
     /// <summary>The model with the statistics of every batch normalisation taken anew over a data set.</summary>

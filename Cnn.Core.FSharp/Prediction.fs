@@ -84,14 +84,30 @@ type Predictor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(bac
 module Prediction =
 
     /// <summary>Loss, accuracy and confusion matrix over a data set, with dropout off and batch statistics as learned.</summary>
+    /// <param name="threshold">With one output: the probability above which it counts as class 1.</param>
+    /// <param name="backend">What computes.</param>
+    /// <param name="loss">Default: what goes with the last layer.</param>
+    /// <param name="network">The network.</param>
+    /// <param name="dataset">Labelled pictures of the network's input shape.</param>
     /// <exception cref="T:Cnn.ShapeException">The pictures have not the shape of the network's input.</exception>
-    let evaluate (backend: Backend<'T>) (loss: Loss option) (network: Network<'T>) (dataset: Dataset) : Evaluation =
+    let evaluateAt threshold (backend: Backend<'T>) (loss: Loss option) (network: Network<'T>) (dataset: Dataset) : Evaluation =
         let wanted = loss |> Option.defaultWith (fun () -> Network.standardLoss network)
         let layer, fused = Network.fuse wanted network.Layer
         let outputs = Predictor(backend, { network with Layer = layer }).Run dataset
-        let classes = Metrics.predicted (fused.Kind = LossKind.SigmoidBinaryCrossEntropy) outputs
+
+        // Of logits, the threshold is the logit of the probability.
+        let threshold =
+            if fused.Kind = LossKind.SigmoidBinaryCrossEntropy then log (threshold / (1.0 - threshold)) else threshold
+
+        let classes = Metrics.predicted threshold outputs
         let labels = dataset.LabelMemory.ToArray()
         let struct (value, _) = Loss.evaluate (fused.With Reduction.Mean) outputs (Labels dataset.LabelMemory)
-        let confusion = Metrics.confusion (List.ofSeq dataset.ClassNames) labels classes
 
-        { Loss = value; Accuracy = Metrics.accuracy labels classes; ConfusionMatrix = confusion }
+        {
+            Loss = value
+            Accuracy = Metrics.accuracy labels classes
+            ConfusionMatrix = Metrics.confusion dataset.ClassNames labels classes
+        }
+
+    /// <summary><c>evaluateAt</c> a threshold of ½.</summary>
+    let evaluate (backend: Backend<'T>) loss network dataset = evaluateAt 0.5 backend loss network dataset

@@ -97,9 +97,9 @@ module internal Sharding =
 
         all
 
-    let private correct isLogit (prediction: Tensor<'T>) (targets: Targets<'T>) =
+    let private correct threshold (prediction: Tensor<'T>) (targets: Targets<'T>) =
         match targets with
-        | Labels labels -> Metrics.correct isLogit prediction labels.Span
+        | Labels labels -> Metrics.correct threshold prediction labels.Span
         | Values _ -> 0
 
     /// Loss, gradient and next state of a batch: the same to the last bit for any scheduler.
@@ -116,7 +116,7 @@ module internal Sharding =
         : Descent<'T> =
         let first i = int (int64 i * int64 batch.Count / int64 shards)
         let size i = first (i + 1) - first i
-        let isLogit = loss.Kind = LossKind.SigmoidBinaryCrossEntropy
+        let threshold = if loss.Kind = LossKind.SigmoidBinaryCrossEntropy then 0.0 else 0.5
 
         let context workspace firstSample key needsInputGradient = {
             Kernels = backend.Kernels
@@ -154,7 +154,7 @@ module internal Sharding =
                             Loss.share context.Workspace loss batch.ClassWeights batch.Count step.Output targets
 
                         let θ̄, x̄ = step.Pullback ȳ
-                        struct (value, correct isLogit step.Output targets, θ̄, step.State, x̄))
+                        struct (value, correct threshold step.Output targets, θ̄, step.State, x̄))
 
                 let value = results |> Array.sumBy (fun struct (v, _, _, _, _) -> v)
                 let right = results |> Array.sumBy (fun struct (_, r, _, _, _) -> r)
