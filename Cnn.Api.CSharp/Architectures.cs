@@ -2,6 +2,12 @@ using Cnn.FSharp;
 
 namespace Cnn.Fluent;
 
+/// <summary>How a source trains its network.</summary>
+/// <remarks>Immutable.</remarks>
+/// <param name="Options">Epochs, batch size, optimiser, loss and validation fraction, ready for <see cref="Model.Fit"/>.</param>
+/// <param name="Source">Where they come from.</param>
+public sealed record SourceSettings(FitOptions Options, string Source);
+
 /// <summary>The networks of the sources (SPEC section 10), each as a builder.</summary>
 public static class Architectures
 {
@@ -11,8 +17,35 @@ public static class Architectures
     /// <summary>VanillaCNN for 28×28×1 pictures: 3,898 parameters. Vu 2018, section 4.</summary>
     public static NetworkBuilder Vanilla => NetworkBuilder.Of(FSharp.Architectures.vanilla);
 
+    /// <summary>Two dense layers of 20 for 8×8×1 pictures: 1,930 parameters. Fossheim 2022.</summary>
+    public static NetworkBuilder DenseNet2With20 => NetworkBuilder.Of(FSharp.Architectures.densenet2_20);
+
+    /// <summary>One convolution of 3 filters for 8×8×1 pictures: 4,100 parameters. Fossheim 2022.</summary>
+    public static NetworkBuilder ConvNet1With3 => NetworkBuilder.Of(FSharp.Architectures.convnet1_3);
+
+    /// <summary>Four hidden dense layers for 28×28×1 pictures: 299,446 parameters. Fossheim 2022.</summary>
+    public static NetworkBuilder DenseNet4With300 => NetworkBuilder.Of(FSharp.Architectures.densenet4_300);
+
+    /// <summary>Two convolutions of 20 filters for 28×28×1 pictures: 97,398 parameters. Fossheim 2022.</summary>
+    public static NetworkBuilder ConvKeras4With20 => NetworkBuilder.Of(FSharp.Architectures.convkeras4_20);
+
+    /// <summary>Four convolutions with tanh for 32×32×3 pictures: 160,738 parameters. Fossheim 2022.</summary>
+    public static NetworkBuilder LeNet2 => NetworkBuilder.Of(FSharp.Architectures.lenet2);
+
+    /// <summary>Six convolutions with ReLU for 32×32×3 pictures: 304,810 parameters. Fossheim 2022.</summary>
+    public static NetworkBuilder ConvKeras12With32 => NetworkBuilder.Of(FSharp.Architectures.convkeras12_32);
+
+    /// <summary>Digits with global average pooling for 28×28×1 pictures: 11,082 parameters. Fan and Yam 11.6.1.</summary>
+    public static NetworkBuilder Digits => NetworkBuilder.Of(FSharp.Architectures.digits);
+
+    /// <summary>Digits with dense layers and Gaussian dropout for 28×28×1 pictures: 51,146 parameters. Fan and Yam 11.6.6.</summary>
+    public static NetworkBuilder DenseDigits => NetworkBuilder.Of(FSharp.Architectures.dense_digits);
+
     /// <summary>Cats and dogs for 100×100×1 pictures: 1,274,881 parameters. Fan and Yam 11.6.2.</summary>
     public static NetworkBuilder CatDog => NetworkBuilder.Of(FSharp.Architectures.catdog);
+
+    /// <summary>I or Q for 32×32×1 pictures: 911 parameters. Fan and Yam 11.6.3.</summary>
+    public static NetworkBuilder IOrQ => NetworkBuilder.Of(FSharp.Architectures.iorq);
 
     /// <summary>The names that <see cref="Find"/> knows.</summary>
     public static IReadOnlyList<string> Names => [.. FSharp.Architectures.all.Select(a => a.Name)];
@@ -26,6 +59,26 @@ public static class Architectures
     /// <param name="name">One of <see cref="Names"/>.</param>
     /// <exception cref="ArgumentException">There is no network of that name; lists those there are.</exception>
     public static Loss LossOf(string name) => Named(name).Loss;
+
+    /// <summary>How the source of a network trains it; null where it does not say.</summary>
+    /// <param name="name">One of <see cref="Names"/>.</param>
+    /// <exception cref="ArgumentException">There is no network of that name; lists those there are.</exception>
+    public static SourceSettings? SourceSettingsOf(string name)
+    {
+        var architecture = Named(name);
+        return architecture.Training?.Value is { } training
+            ? new SourceSettings(
+                new FitOptions
+                {
+                    Epochs = training.Epochs,
+                    BatchSize = training.BatchSize,
+                    Optimizer = training.Optimizer,
+                    Loss = architecture.Loss,
+                    ValidationFraction = training.ValidationFraction,
+                },
+                architecture.Source)
+            : null;
+    }
 
     private static Architecture Named(string name) =>
         FSharp.Architectures.all.FirstOrDefault(a => a.Name == name)

@@ -9,6 +9,16 @@ open Cnn.FSharp
 /// <remarks>Must be pure but for the destination, and callable from several threads at once.</remarks>
 type PictureReader = delegate of index: int * destination: Span<float32> -> unit
 
+/// <summary>Mean and standard deviation of the pixels of each channel.</summary>
+/// <remarks>Immutable.</remarks>
+[<NoEquality; NoComparison>]
+type ChannelStatistics = {
+    /// <summary>Mean of each channel.</summary>
+    Mean: IReadOnlyList<float>
+    /// <summary>Standard deviation of each channel, over the whole population of pixels.</summary>
+    Deviation: IReadOnlyList<float>
+}
+
 /// <summary>Labelled pictures of one shape, each read when it is needed.</summary>
 /// <remarks>Immutable and safe to share between threads, as its reader is. Pixels are usually in [0, 1].</remarks>
 [<Sealed>]
@@ -159,6 +169,137 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], reader:
             this.Select(Array.filter held.Contains order)
         )
 
+    /// <summary>k ways to hold back a part: the parts are disjoint, together they are the whole, and differ by at most one picture.</summary>
+    /// <param name="folds">k, from 2 to the number of pictures.</param>
+    /// <param name="key">Decides who goes where.</param>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">Fewer than two folds, or more than pictures.</exception>
+    member this.Folds(folds: int, key: Key) : IReadOnlyList<DatasetSplit> =
+        if folds < 2 || folds > labels.Length then
+            raise (ArgumentOutOfRangeException(nameof folds, folds, "From 2 folds to as many as there are pictures."))
+
+        let purpose = key.Child Purpose.Split
+        let order = purpose.Permutation labels.Length
+
+        Array.init folds (fun fold ->
+            let isHeld i = i % folds = fold
+            let pick keep = order |> Seq.indexed |> Seq.filter (fst >> keep) |> Seq.map snd
+            DatasetSplit(this.Select(pick (isHeld >> not)), this.Select(pick isHeld)))
+
+    /// <summary>These pictures, then those of another data set of the same shape and classes.</summary>
+    /// <exception cref="T:Cnn.ShapeException">Shapes or class names differ.</exception>
+    member this.Concat(other: Dataset) =
+        ArgumentNullException.ThrowIfNull other
+
+        if other.Shape <> shape || Seq.toArray other.ClassNames <> classNames then
+            raise (
+                ShapeException(
+                    "Dataset.Concat",
+                    "pictures of shape " + string shape + " and the classes " + String.Join(", ", classNames),
+                    string other.Shape + " and " + String.Join(", ", other.ClassNames),
+                    "Pad or resize the pictures, and number the classes alike."
+                )
+            )
+
+        let count = labels.Length
+
+        Dataset(
+            shape,
+            Array.append labels (Array.ofSeq other.Labels),
+            classNames,
+            PictureReader(fun i destination ->
+                if i < count then
+                    reader.Invoke(i, destination)
+                else
+                    other.Read(i - count, destination))
+        )
+
+    /// <summary>The pictures of some classes only; the numbers and names of all classes stay.</summary>
+    /// <param name="classes">Names of the classes to keep.</param>
+    /// <exception cref="T:System.ArgumentException">There is no class of such a name; lists those there are.</exception>
+    member this.OfClasses([<ParamArray>] classes: string[]) =
+        let numbers =
+            classes
+            |> Array.map (fun name ->
+                match Array.IndexOf(classNames, name) with
+                | -1 ->
+                    raise (
+                        ArgumentException(
+                            "There is no class '" + name + "'. There are: " + String.Join(", ", classNames) + "."
+                        )
+                    )
+                | number -> number)
+            |> HashSet
+
+        this.Select(Seq.filter (fun i -> numbers.Contains labels[i]) (seq { 0 .. labels.Length - 1 }))
+
+    /// <summary>Weights n/(k·n_c) for n pictures of k classes, n_c of class c: rare classes count as much as frequent ones.</summary>
+    /// <remarks>A class without pictures weighs 0. As scikit-learn's "balanced".</remarks>
+    member _.BalancedWeights() : IReadOnlyList<float> =
+        let counts = Array.zeroCreate<int> classNames.Length
+
+        for label in labels do
+            counts[label] <- counts[label] + 1
+
+        counts
+        |> Array.map (fun n -> if n = 0 then 0.0 else float labels.Length / (float classNames.Length * float n))
+        :> IReadOnlyList<float>
+
+    /// <summary>Mean and standard deviation of each channel over all pictures, in double precision.</summary>
+    member _.Statistics() : ChannelStatistics =
+        let channels = shape[shape.Rank - 1]
+        let sums, squares = Array.zeroCreate<float> channels, Array.zeroCreate<float> channels
+        let picture = Array.zeroCreate<float32> shape.Size
+
+        for i in 0 .. labels.Length - 1 do
+            reader.Invoke(i, Span picture)
+
+            for p in 0 .. picture.Length - 1 do
+                let x = float picture[p]
+                sums[p % channels] <- sums[p % channels] + x
+                squares[p % channels] <- squares[p % channels] + x * x
+
+        let count = max 1.0 (float labels.Length * float (shape.Size / channels))
+        let means = sums |> Array.map (fun sum -> sum / count)
+
+        {
+            Mean = means
+            Deviation = Array.map2 (fun square mean -> sqrt (max 0.0 (square / count - mean * mean))) squares means
+        }
+
+    /// <summary>Each pixel as (v − mean)/deviation of its channel; a channel that never varies becomes 0.</summary>
+    /// <param name="statistics">Usually those of the training set, for the test set too.</param>
+    /// <exception cref="T:Cnn.ShapeException">There is not one mean and deviation for each channel.</exception>
+    member _.Normalize(statistics: ChannelStatistics) =
+        let channels = shape[shape.Rank - 1]
+
+        if statistics.Mean.Count <> channels || statistics.Deviation.Count <> channels then
+            raise (
+                ShapeException(
+                    "Dataset.Normalize",
+                    string channels + " means and deviations",
+                    string statistics.Mean.Count,
+                    "Take the statistics from pictures of the same number of channels."
+                )
+            )
+
+        let means = statistics.Mean |> Seq.map float32 |> Array.ofSeq
+
+        let factors =
+            statistics.Deviation
+            |> Seq.map (fun d -> if d > 0.0 then float32 (1.0 / d) else 0.0f)
+            |> Array.ofSeq
+
+        Dataset(
+            shape,
+            labels,
+            classNames,
+            PictureReader(fun i destination ->
+                reader.Invoke(i, destination)
+
+                for p in 0 .. destination.Length - 1 do
+                    destination[p] <- (destination[p] - means[p % channels]) * factors[p % channels])
+        )
+
     /// <summary>The pictures in the middle of larger ones, with zeros around them.</summary>
     /// <param name="height">Rows of the larger pictures.</param>
     /// <param name="width">Columns of the larger pictures.</param>
@@ -217,63 +358,6 @@ and [<Sealed>] DatasetSplit internal (train: Dataset, test: Dataset) =
         trainPart <- train
         testPart <- test
 
-/// <summary>MNIST: handwritten digits, 28×28×1, 60,000 to learn from and 10,000 to test on (LeCun, Cortes, Burges).</summary>
-[<AbstractClass; Sealed>]
-type Mnist private () =
-
-    static let digits = Array.init 10 string
-
-    /// <summary>Pictures and labels from the bytes of two IDX files, gzip-compressed or not. Pure.</summary>
-    /// <exception cref="T:Cnn.DataFormatException">The bytes are no such files, or do not go together.</exception>
-    static member Parse(imagesFile: string, images: byte[], labelsFile: string, labels: byte[]) =
-        let pictures = Idx.parse imagesFile 3 images
-        let classes = Idx.parse labelsFile 1 labels
-
-        if classes.Data.Length <> pictures.Extents[0] then
-            raise (
-                DataFormatException(
-                    labelsFile,
-                    4L,
-                    string pictures.Extents[0] + " labels, one for each picture of " + imagesFile,
-                    string classes.Data.Length
-                )
-            )
-
-        let labels = classes.Data.ToArray() |> Array.map int
-
-        match labels |> Array.tryFindIndex (fun label -> label > 9) with
-        | Some i -> raise (DataFormatException(labelsFile, int64 (8 + i), "a label of 0 to 9", string labels[i]))
-        | None -> ()
-
-        Dataset.OfBytes(Shape.Of(pictures.Extents[1], pictures.Extents[2], 1), pictures.Data, labels, digits)
-
-    /// <summary>The four files of MNIST in a folder, with or without the ending .gz.</summary>
-    /// <exception cref="T:System.IO.FileNotFoundException">A file is missing; tells which.</exception>
-    /// <exception cref="T:Cnn.DataFormatException">A file is not what its name says.</exception>
-    static member Load(directory: string) =
-        let read name =
-            let plain = IO.Path.Combine(directory, name)
-            let path = [ plain; plain + ".gz" ] |> List.tryFind IO.File.Exists
-
-            match path with
-            | Some path -> path, IO.File.ReadAllBytes path
-            | None ->
-                raise (
-                    IO.FileNotFoundException(
-                        "MNIST needs "
-                        + plain
-                        + " (or the same with .gz). Put the four files of the data set into that folder.",
-                        plain
-                    )
-                )
-
-        let part name =
-            let imagesFile, images = read (name + "-images-idx3-ubyte")
-            let labelsFile, labels = read (name + "-labels-idx1-ubyte")
-            Mnist.Parse(imagesFile, images, labelsFile, labels)
-
-        DatasetSplit(part "train", part "t10k")
-
 namespace Cnn.FSharp
 
 open Cnn
@@ -295,6 +379,29 @@ module Dataset =
 
     /// <summary>The pictures in an order that the key decides.</summary>
     let shuffle (key: Key) (dataset: Dataset) = dataset.Shuffle key
+
+    /// <summary>Numbers for labels of any kind, and the names of the classes: the distinct labels, sorted.</summary>
+    let encode (labels: 'Label seq when 'Label: comparison) : int[] * 'Label[] =
+        let labels = Array.ofSeq labels
+        let classes = Array.distinct labels |> Array.sort
+        let number = classes |> Seq.mapi (fun i label -> label, i) |> Map
+        labels |> Array.map (fun label -> number[label]), classes
+
+    /// <summary>y[n,c] = 1 where label n is c, else 0: N labels → N×classes.</summary>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">A label lies outside the classes.</exception>
+    let oneHot classes (labels: int[]) : Tensor<'T> =
+        for label in labels do
+            if uint label >= uint classes then
+                raise (
+                    System.ArgumentOutOfRangeException(
+                        nameof labels,
+                        label,
+                        "Labels go from 0 to " + string (classes - 1) + "."
+                    )
+                )
+
+        Tensor.init (Shape.Of(labels.Length, classes)) (fun i ->
+            if labels[i / classes] = i % classes then 'T.One else 'T.Zero)
 
     /// <summary>(first, count) of each batch of the positions 0 … count − 1; the last one is smaller, or dropped.</summary>
     let batches size dropLast count =

@@ -10,6 +10,8 @@ type LossKind =
     | BinaryCrossEntropy = 2
     /// The same of a = sigmoid(z); its gradient is (a − y)/d for d outputs.
     | SigmoidBinaryCrossEntropy = 3
+    /// Binary cross-entropy of probabilities as a sum over the outputs. Fan &amp; Yam 11.6.1 trains softmax with it.
+    | SummedBinaryCrossEntropy = 6
     /// ½‖a − y‖². Vu 2018, eq. 26.
     | HalfSquaredError = 4
     /// mean_c (a − y)².
@@ -43,6 +45,8 @@ type Loss = {
     static member BinaryCrossEntropy = Loss.Mean LossKind.BinaryCrossEntropy
     /// <summary>Binary cross-entropy of sigmoid(z), from logits, mean over the samples.</summary>
     static member SigmoidBinaryCrossEntropy = Loss.Mean LossKind.SigmoidBinaryCrossEntropy
+    /// <summary>−Σ_c (y·log a + (1−y)·log(1−a)) of probabilities, mean over the samples.</summary>
+    static member SummedBinaryCrossEntropy = Loss.Mean LossKind.SummedBinaryCrossEntropy
     /// <summary>½‖a − y‖², mean over the samples.</summary>
     static member HalfSquaredError = Loss.Mean LossKind.HalfSquaredError
     /// <summary>Mean of (a − y)² over outputs and samples.</summary>
@@ -123,7 +127,9 @@ module Loss =
             // logsumexp(z) − z[t], weighted by the targets.
             mass * (largest + log total)
             - Array.fold2 (fun sum z t -> if t = 0.0 then sum else sum + t * z) 0.0 p y
-        | LossKind.BinaryCrossEntropy ->
+        | LossKind.BinaryCrossEntropy
+        | LossKind.SummedBinaryCrossEntropy ->
+            let outputs = if kind = LossKind.BinaryCrossEntropy then outputs else 1.0
             let mutable sum = 0.0
 
             for c in 0 .. p.Length - 1 do

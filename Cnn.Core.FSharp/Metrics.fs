@@ -44,8 +44,7 @@ type ConfusionMatrix internal (counts: int[,], classNames: string[]) =
             Support = actual
         }
 
-    let ofClass c =
-        score counts[c, c] (sum (fun t -> counts[t, c])) (sum (fun p -> counts[c, p]))
+    let ofClass c = score counts[c, c] (sum (fun t -> counts[t, c])) (sum (fun p -> counts[c, p]))
 
     let total = sum (fun t -> sum (fun p -> counts[t, p]))
     let correct = sum (fun c -> counts[c, c])
@@ -78,10 +77,12 @@ type ConfusionMatrix internal (counts: int[,], classNames: string[]) =
         | Average.Micro -> score correct total total
         | _ ->
             let weight c =
-                if average = Average.Weighted then ratio (ofClass c).Support total else ratio 1 classes
+                if average = Average.Weighted then
+                    ratio (ofClass c).Support total
+                else
+                    ratio 1 classes
 
-            let mean (value: ClassScore -> float) =
-                Seq.sum (Seq.init classes (fun c -> weight c * value (ofClass c)))
+            let mean (value: ClassScore -> float) = Seq.sum (Seq.init classes (fun c -> weight c * value (ofClass c)))
 
             {
                 Precision = mean (fun s -> s.Precision)
@@ -157,8 +158,7 @@ module Metrics =
 
         right
 
-    let private share count whole =
-        if whole = 0 then 0.0 else float count / float whole
+    let private share count whole = if whole = 0 then 0.0 else float count / float whole
 
     let private checkLengths (labels: int[]) predictions =
         if labels.Length <> predictions then
@@ -202,11 +202,20 @@ module Metrics =
 
         let isAmong (row: float[]) label =
             let above =
-                row |> Seq.mapi (fun c p -> p > row[label] || (p = row[label] && c < label)) |> Seq.filter id |> Seq.length
+                row
+                |> Seq.mapi (fun c p -> p > row[label] || (p = row[label] && c < label))
+                |> Seq.filter id
+                |> Seq.length
 
             above < k
 
-        share (Array.fold2 (fun right row label -> if isAmong row label then right + 1 else right) 0 (rows prediction) labels) labels.Length
+        share
+            (Array.fold2
+                (fun right row label -> if isAmong row label then right + 1 else right)
+                0
+                (rows prediction)
+                labels)
+            labels.Length
 
     /// <summary>−mean log p[label], probabilities kept at 1e−25 or more.</summary>
     /// <exception cref="T:Cnn.ShapeException">There is not one prediction for each label.</exception>
@@ -216,7 +225,8 @@ module Metrics =
         if labels.Length = 0 then
             0.0
         else
-            Array.map2 (fun (row: float[]) label -> -log (max row[label] 1e-25)) (rows prediction) labels |> Array.average
+            Array.map2 (fun (row: float[]) label -> -log(max row[label] 1e-25)) (rows prediction) labels
+            |> Array.average
 
     /// <summary>
     /// Σ_b (n_b/n)·|accuracy_b − confidence_b| over bins of equal width of the largest probability.
@@ -232,7 +242,10 @@ module Metrics =
         Array.map2
             (fun (row: float[]) label ->
                 let confidence = Array.max row
-                min (bins - 1) (int (confidence * float bins)), confidence, Array.findIndex ((=) confidence) row = label)
+
+                min (bins - 1) (int (confidence * float bins)),
+                confidence,
+                Array.findIndex ((=) confidence) row = label)
             (rows prediction)
             labels
         |> Array.groupBy (fun (bin, _, _) -> bin)

@@ -90,14 +90,23 @@ module Prediction =
     /// <param name="network">The network.</param>
     /// <param name="dataset">Labelled pictures of the network's input shape.</param>
     /// <exception cref="T:Cnn.ShapeException">The pictures have not the shape of the network's input.</exception>
-    let evaluateAt threshold (backend: Backend<'T>) (loss: Loss option) (network: Network<'T>) (dataset: Dataset) : Evaluation =
+    let evaluateAt
+        threshold
+        (backend: Backend<'T>)
+        (loss: Loss option)
+        (network: Network<'T>)
+        (dataset: Dataset)
+        : Evaluation =
         let wanted = loss |> Option.defaultWith (fun () -> Network.standardLoss network)
         let layer, fused = Network.fuse wanted network.Layer
         let outputs = Predictor(backend, { network with Layer = layer }).Run dataset
 
         // Of logits, the threshold is the logit of the probability.
         let threshold =
-            if fused.Kind = LossKind.SigmoidBinaryCrossEntropy then log (threshold / (1.0 - threshold)) else threshold
+            if fused.Kind = LossKind.SigmoidBinaryCrossEntropy then
+                log (threshold / (1.0 - threshold))
+            else
+                threshold
 
         let classes = Metrics.predicted threshold outputs
         let labels = dataset.LabelMemory.ToArray()
