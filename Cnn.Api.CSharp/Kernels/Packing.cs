@@ -110,26 +110,18 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
         }
     }
 
-    // Copies rows × columns pixels of a picture, shifted by (top, left), into a frame of zeros; what falls outside is
-    // cropped. Bounds: the whole frame is written.
+    // Copies rows of a picture, shifted by left elements, into longer rows of zeros; what falls outside is cropped.
+    // Bounds: all rows of the frame are written.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Frame(T* source, int rows, int columns, int channels, int top, int left, T* frame, int frameRows, int frameColumns)
+    private static void Frame(T* source, int rows, int length, int left, T* frame, int frameLength)
     {
-        int from = Math.Clamp(left, 0, frameColumns), to = Math.Clamp(left + columns, from, frameColumns);
-        nint length = (nint)frameColumns * channels;
-        for (int r = 0; r < frameRows; r++, frame += length)
+        int from = Math.Clamp(left, 0, frameLength), to = Math.Clamp(left + length, from, frameLength);
+        for (int r = 0; r < rows; r++, frame += frameLength, source += length)
         {
-            Span<T> row = new(frame, (int)length);
-            int y = r - top;
-            if ((uint)y >= (uint)rows)
-            {
-                row.Clear();
-                continue;
-            }
-
-            row[..(from * channels)].Clear();
-            new ReadOnlySpan<T>(source + ((nint)y * columns + from - left) * channels, (to - from) * channels).CopyTo(row[(from * channels)..]);
-            row[(to * channels)..].Clear();
+            Span<T> row = new(frame, frameLength);
+            row[..from].Clear();
+            new ReadOnlySpan<T>(source + (from - left), to - from).CopyTo(row[from..]);
+            row[to..].Clear();
         }
     }
 }
