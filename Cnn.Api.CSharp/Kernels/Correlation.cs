@@ -14,6 +14,9 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
     // Rows of A × 512 columns and a panel of 512 × 2 vectors stay in the second level of cache.
     private const int ProductDepth = 512;
 
+    // Outputs in a row up to which images are the rows of a tile.
+    private const int NarrowImage = 3;
+
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Correlate(
@@ -79,10 +82,9 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
                     {
                         A = copies ? copy : from,
                         RowStride = copies ? copyStride : depth,
-                        StrideK = 1,
-                        StepsY = 1,
-                        StepsX = 1,
-                        Length = length,
+                        Y = Loop.Once,
+                        X = Loop.Once,
+                        K = new Loop(length, 1, 1),
                         StrideC = columns,
                         Continues = k > 0,
                     };
@@ -113,128 +115,81 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Correlate(IWorkspace<T> workspace, in Windows g, T* x, int images, T* b, T* bias, Activation activation, T* y)
     {
+        if (g.OutWidth <= NarrowImage)
+        {
+            CorrelateNarrow(in g, x, images, b, bias, y);
+            Activate(activation, y, y, images * g.OutputSize);
+            return;
+        }
+
+        Windows framed = g.Framed;
         Memory<T> scratch = g.NeedsFrame ? workspace.Scratch(g.FrameSize) : default;
         fixed (T* frame = scratch.Span)
         {
-            for (int n = 0; n < images; n++, x += g.InputSize)
+            for (int n = 0; n < images; n++, x += g.InputSize, y += g.OutputSize)
             {
-                T* picture = x;
                 if (g.NeedsFrame)
                 {
-                    Frame(x, g.Height, g.Width, g.Channels, g.Top, g.Left, frame, g.FrameHeight, g.FrameWidth);
-                    picture = frame;
+                    Frame(x, g.Height, g.Width * g.Channels, g.Left * g.Channels, frame, g.FrameWidth * g.Channels);
+                    CorrelateRows(in framed, frame, b, bias, activation, y);
                 }
-
-                Panel<T> panel = new()
+                else
                 {
-                    RowStride = g.StrideX * g.Channels,
-                    StepsY = g.KernelHeight,
-                    StrideY = g.DilationY * g.FrameRow,
-                    StepsX = g.StepsX,
-                    StrideX = g.DilationX * g.Channels,
-                    StrideK = 1,
-                    Length = g.Run,
-                    StrideC = g.OutChannels,
-                };
-                for (int i = 0; i < g.OutHeight; i++, y += g.OutWidth * g.OutChannels)
-                {
-                    panel.A = picture + (nint)i * g.StrideY * g.FrameRow;
-                    Panels(ref panel, b, g.Depth, 0, g.OutChannels, bias, y, g.OutWidth);
-                    Activate(activation, y, y, g.OutWidth * g.OutChannels);
+                    CorrelateRows(in g, x, b, bias, activation, y);
                 }
             }
         }
     }
 
-    /// <summary>The numbers of a correlation over framed pictures.</summary>
-    private readonly struct Windows
+    // One image, row by row of outputs. Bounds: x holds Height rows in which all columns of all windows lie.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void CorrelateRows(in Windows g, T* x, T* b, T* bias, Activation activation, T* y)
     {
-        public int Height { get; init; }
-
-        public int Width { get; init; }
-
-        public int Channels { get; init; }
-
-        public int OutHeight { get; init; }
-
-        public int OutWidth { get; init; }
-
-        public int OutChannels { get; init; }
-
-        public int KernelHeight { get; init; }
-
-        public int KernelWidth { get; init; }
-
-        public int StrideY { get; init; }
-
-        public int StrideX { get; init; }
-
-        public int DilationY { get; init; }
-
-        public int DilationX { get; init; }
-
-        /// <summary>Where the picture stands in its frame; negative numbers crop.</summary>
-        public int Top { get; init; }
-
-        public int Left { get; init; }
-
-        /// <summary>What the windows read: not a pixel more.</summary>
-        public int FrameHeight => (OutHeight - 1) * StrideY + (KernelHeight - 1) * DilationY + 1;
-
-        public int FrameWidth => NeedsFrame ? (OutWidth - 1) * StrideX + (KernelWidth - 1) * DilationX + 1 : Width;
-
-        public int FrameRow => FrameWidth * Channels;
-
-        public int FrameSize => FrameHeight * FrameRow;
-
-        public int InputSize => Height * Width * Channels;
-
-        /// <summary>False where all windows lie inside the picture.</summary>
-        public bool NeedsFrame => Top != 0 || Left != 0 || FrameHeight > Height
-            || (OutWidth - 1) * StrideX + (KernelWidth - 1) * DilationX + 1 > Width;
-
-        /// <summary>Taps of a row of the window that lie side by side: all of them where columns are not dilated.</summary>
-        public int Run => DilationX == 1 ? KernelWidth * Channels : Channels;
-
-        public int StepsX => DilationX == 1 ? 1 : KernelWidth;
-
-        public int Depth => KernelHeight * KernelWidth * Channels;
-
-        public static Windows Of(Geometry g) => new()
+        int row = g.Width * g.Channels, taps = g.KernelWidth * g.Channels;
+        for (int i = 0; i < g.OutHeight; i++, y += g.OutWidth * g.OutChannels)
         {
-            Height = g.Height,
-            Width = g.Width,
-            Channels = g.Channels,
-            OutHeight = g.OutHeight,
-            OutWidth = g.OutWidth,
-            OutChannels = g.OutChannels,
-            KernelHeight = g.KernelHeight,
-            KernelWidth = g.KernelWidth,
-            StrideY = g.StrideY,
-            StrideX = g.StrideX,
-            DilationY = g.DilationY,
-            DilationX = g.DilationX,
-            Top = g.PadTop,
-            Left = g.PadLeft,
-        };
+            int at = i * g.StrideY - g.Top;
+            (int from, int to) = Windows.Inside(at, g.DilationY, g.KernelHeight, g.Height);
+            Panel<T> panel = new()
+            {
+                A = x + (nint)(at + from * g.DilationY) * row,
+                RowStride = g.StrideX * g.Channels,
+                Y = new Loop(to - from, g.DilationY * row, taps),
+                X = new Loop(g.KernelWidth / g.Run, g.DilationX * g.Channels, g.Channels),
+                K = new Loop(g.Run * g.Channels, 1, 1),
+                StrideC = g.OutChannels,
+            };
+            Panels(ref panel, b, g.Depth, from * taps, g.OutChannels, bias, y, g.OutWidth);
+            Activate(activation, y, y, g.OutWidth * g.OutChannels);
+        }
+    }
 
-        /// <summary>The correlation of ȳ with rotated weights that gives x̄ at stride 1 (SPEC section 3: p_δ = d·(k−1) − p).</summary>
-        public static Windows Adjoint(Geometry g) => new()
+    // Rows of a few outputs would not fill a tile: here its rows are the images, and a pixel comes after the other.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void CorrelateNarrow(in Windows g, T* x, int images, T* b, T* bias, T* y)
+    {
+        int row = g.Width * g.Channels, taps = g.KernelWidth * g.Channels;
+        for (int i = 0; i < g.OutHeight; i++)
         {
-            Height = g.OutHeight,
-            Width = g.OutWidth,
-            Channels = g.OutChannels,
-            OutHeight = g.Height,
-            OutWidth = g.Width,
-            OutChannels = g.Channels,
-            KernelHeight = g.KernelHeight,
-            KernelWidth = g.KernelWidth,
-            StrideY = 1,
-            StrideX = 1,
-            DilationY = g.DilationY,
-            DilationX = g.DilationX,
-            Top = g.DilationY * (g.KernelHeight - 1) - g.PadTop,
-            Left = g.DilationX * (g.KernelWidth - 1) - g.PadLeft,
-        };
+            int atY = i * g.StrideY - g.Top;
+            (int top, int bottom) = Windows.Inside(atY, g.DilationY, g.KernelHeight, g.Height);
+            for (int j = 0; j < g.OutWidth; j++)
+            {
+                int atX = j * g.StrideX - g.Left;
+                (int left, int right) = Windows.Inside(atX, g.DilationX, g.KernelWidth, g.Width);
+                int columns = right - left, run = g.DilationX == 1 ? columns : 1;
+                Panel<T> panel = new()
+                {
+                    A = x + (nint)(atY + top * g.DilationY) * row + (nint)(atX + left * g.DilationX) * g.Channels,
+                    RowStride = g.InputSize,
+                    Y = new Loop(bottom - top, g.DilationY * row, taps),
+                    X = new Loop(run == 0 ? 0 : columns / run, g.DilationX * g.Channels, g.Channels),
+                    K = new Loop(run * g.Channels, 1, 1),
+                    StrideC = g.OutputSize,
+                };
+                T* pixel = y + (i * g.OutWidth + j) * g.OutChannels;
+                Panels(ref panel, b, g.Depth, (top * g.KernelWidth + left) * g.Channels, g.OutChannels, bias, pixel, images);
+            }
+        }
     }
 }

@@ -3,10 +3,10 @@ using System.Runtime.CompilerServices;
 
 namespace Cnn.Fluent.Kernels;
 
-/// <summary>w̄[u,v,c,f] = Σ_{n,i,j} ȳ[n,i,j,f]·x̃[n, i·s+u·d, j·s+v·d, c].</summary>
+/// <summary>w̄[u,v,c,f] = Σ_{n,i,j} ȳ[n,i,j,f]·x[n, i·s+u·d−p, j·s+v·d−p, c].</summary>
 /// <remarks>
-/// A matrix product over pixels: rows (v, c) lie side by side in x̃, the framed picture, columns f in ȳ. A tile of w̄
-/// stays in registers while the pixels of some rows of the picture pass, as many as keep ȳ in cache; then it goes on
+/// A matrix product over pixels: rows c (of one tap, or of a row of taps where channels are few) lie side by side in x,
+/// columns f in ȳ. A tile of w̄ stays in registers while some pixels pass, as many as keep ȳ in cache; then it goes on
 /// where it stopped. So each sum runs over pixels in order.
 /// </remarks>
 internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
@@ -28,82 +28,80 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
         Windows g = Windows.Of(geometry);
         if (IsProduct(geometry))
         {
-            // All pixels of all pictures are one row of one picture.
+            // All pixels of all pictures are one column of one picture.
             int pixels = images * geometry.Height * geometry.Width;
             g = g with { Height = pixels, OutHeight = pixels, Width = 1, OutWidth = 1 };
             images = 1;
         }
 
-        int columns = g.OutChannels;
-        bool copies = columns % TSimd.Width != 0;
-        int rows = Math.Clamp(PixelBlock / (g.OutWidth * columns), 1, g.OutHeight), pixelsAtOnce = rows * g.OutWidth;
-        int copied = copies ? pixelsAtOnce * Padded(columns) : 0;
-        Memory<T> scratch = workspace.Scratch((g.NeedsFrame ? g.FrameSize : 0) + copied);
-        fixed (T* px = x, py = dy, pw = dw, frame = scratch.Span)
+        // With few channels the taps of a row of the window are the rows of a tile: all their columns must be there.
+        bool merges = g.Run > 1 && 4 * g.Channels < 3 * TSimd.Rows;
+        bool frames = merges && g.NeedsFrame;
+        bool packs = g.OutChannels % TSimd.Width != 0;
+        int rows = Math.Clamp(PixelBlock / (g.OutWidth * g.OutChannels), 1, g.OutHeight);
+        int group = frames ? 1 : Math.Clamp(PixelBlock / g.OutputSize, 1, images);
+        int packed = packs ? group * rows * g.OutWidth * Padded(g.OutChannels) : 0;
+        Memory<T> scratch = workspace.Scratch(packed + (frames ? g.FrameSize : 0));
+        fixed (T* px = x, py = dy, pw = dw, copy = scratch.Span)
         {
-            for (int n = 0; n < images; n++)
+            T* frame = copy + packed;
+            for (int n = 0; n < images; n += group)
             {
-                T* picture = px + (nint)n * g.InputSize;
-                if (g.NeedsFrame)
+                int count = Math.Min(group, images - n);
+                T* pictures = px + (nint)n * g.InputSize;
+                if (frames)
                 {
-                    Frame(picture, g.Height, g.Width, g.Channels, g.Top, g.Left, frame + copied, g.FrameHeight, g.FrameWidth);
-                    picture = frame + copied;
+                    Frame(pictures, g.Height, g.Width * g.Channels, g.Left * g.Channels, frame, g.FrameWidth * g.Channels);
                 }
 
                 for (int i = 0; i < g.OutHeight; i += rows)
                 {
                     int height = Math.Min(rows, g.OutHeight - i);
-                    T* y = py + ((nint)n * g.OutHeight + i) * g.OutWidth * columns;
-                    if (copies)
+                    T* y = py + ((nint)n * g.OutHeight + i) * g.OutWidth * g.OutChannels;
+                    if (packs)
                     {
-                        PackRows(y, height * g.OutWidth, columns, frame);
+                        // A group of several images has all their rows in one block.
+                        PackRows(y, count * height * g.OutWidth, g.OutChannels, copy);
                     }
 
-                    FilterAdjoint(in g, picture + (nint)i * g.StrideY * g.FrameRow, copies ? frame : y, copies, height, pw, n + i > 0);
+                    FilterAdjoint(
+                        frames ? g.Framed : g, frames ? frame : pictures, packs ? copy : y, packs, count, i, height, merges, pw, n + i > 0);
                 }
             }
         }
     }
 
-    // Adds the products of some rows of outputs. Bounds: the rows of x̃ that their windows touch, height × OutWidth pixels
-    // of ȳ (as they are, or packed), all of w̄.
+    // Adds the products of output rows first … first + height − 1 of some images. Bounds: the images x; ȳ from the first
+    // of these rows on, as it is or packed; all of w̄.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void FilterAdjoint(in Windows g, T* x, T* y, bool packed, int height, T* w, bool continues)
+    private static void FilterAdjoint(
+        in Windows g, T* x, T* y, bool packed, int images, int first, int height, bool merges, T* w, bool continues)
     {
-        int columns = g.OutChannels;
-        Panel<T> panel = new()
+        int filters = g.OutChannels, taps = merges ? g.Run : 1, row = g.Width * g.Channels;
+        int pixels = height == g.OutHeight ? images * height * g.OutWidth : height * g.OutWidth;
+        Panel<T> panel = new() { RowStride = 1, StrideC = filters, Continues = continues };
+        for (int f = 0; f < filters; f += PanelWidth)
         {
-            RowStride = 1,
-            StepsY = height,
-            StrideY = g.StrideY * g.FrameRow,
-            StepsX = 1,
-            Length = g.OutWidth,
-            StrideK = g.StrideX * g.Channels,
-            StrideC = columns,
-            Continues = continues,
-        };
-
-        // One long sum instead of many short ones.
-        if (g.OutWidth == 1)
-        {
-            panel.StepsY = 1;
-            panel.Length = height;
-            panel.StrideK = panel.StrideY;
-        }
-
-        for (int first = 0; first < columns; first += PanelWidth)
-        {
-            int width = WidthOfPanel(columns - first);
-            panel.B = packed ? y + (nint)height * g.OutWidth * first : y + first;
-            panel.StrideB = packed ? width : columns;
-            panel.Columns = Math.Min(width, columns - first);
+            int width = WidthOfPanel(filters - f);
+            T* b = packed ? y + (nint)pixels * f : y + f;
+            panel.StrideB = packed ? width : filters;
+            panel.Columns = Math.Min(width, filters - f);
             for (int u = 0; u < g.KernelHeight; u++)
             {
-                for (int step = 0; step < g.StepsX; step++)
+                int atY = first * g.StrideY + u * g.DilationY - g.Top;
+                (int top, int bottom) = Windows.Inside(atY, g.StrideY, height, g.Height);
+                for (int v = 0; v < g.KernelWidth; v += taps)
                 {
-                    panel.A = x + (nint)u * g.DilationY * g.FrameRow + step * g.DilationX * g.Channels;
-                    panel.C = w + ((nint)u * g.KernelWidth + step) * g.Channels * columns + first;
-                    Gemm<T, TVector, TSimd>.Run(in panel, g.Run);
+                    int atX = v * g.DilationX - g.Left;
+                    (int left, int right) = merges ? (0, g.OutWidth) : Windows.Inside(atX, g.StrideX, g.OutWidth, g.Width);
+                    panel.A = x + (nint)(atY + top * g.StrideY) * row + (nint)(atX + left * g.StrideX) * g.Channels;
+                    panel.B = b + ((nint)top * g.OutWidth + left) * panel.StrideB;
+                    panel.C = w + ((nint)u * g.KernelWidth + v) * g.Channels * filters + f;
+                    panel.Y = new Loop(images, g.InputSize, g.OutHeight * g.OutWidth);
+                    panel.X = new Loop(bottom - top, g.StrideY * row, g.OutWidth);
+                    panel.K = new Loop(right - left, g.StrideX * g.Channels, 1);
+                    panel.Collapse();
+                    Gemm<T, TVector, TSimd>.Run(in panel, taps * g.Channels);
                 }
             }
         }

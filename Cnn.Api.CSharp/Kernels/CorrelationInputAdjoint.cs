@@ -62,10 +62,9 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
                     {
                         A = dy,
                         RowStride = g.OutChannels,
-                        StrideK = 1,
-                        StepsY = 1,
-                        StepsX = 1,
-                        Length = g.OutChannels,
+                        Y = Loop.Once,
+                        X = Loop.Once,
+                        K = new Loop(g.OutChannels, 1, 1),
                         StrideC = stride,
                     };
                     Panels(ref panel, b, g.OutChannels, 0, columns, null, products, g.OutWidth);
@@ -87,7 +86,7 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ScatterRow(in Windows g, T* runs, int stride, T* row)
     {
-        int taps = g.Run / g.Channels, run = g.Run, width = g.Width * g.Channels;
+        int taps = g.Run, run = taps * g.Channels, width = g.Width * g.Channels;
         for (int v = 0; v < g.KernelWidth; v += taps)
         {
             for (int j = 0; j < g.OutWidth; j++)

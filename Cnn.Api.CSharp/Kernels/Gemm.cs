@@ -4,18 +4,28 @@ using System.Runtime.InteropServices;
 
 namespace Cnn.Fluent.Kernels;
 
-/// <summary>The operands of C = φ₀ + A·B for one panel of B: at most two vectors of columns.</summary>
+/// <summary>A loop of the sum over k: how often, and how far from one turn to the next.</summary>
+/// <param name="Count">Turns.</param>
+/// <param name="A">Elements of A.</param>
+/// <param name="B">Rows of B.</param>
+internal readonly record struct Loop(int Count, nint A, nint B)
+{
+    /// <summary>A single turn.</summary>
+    public static Loop Once => new(1, 0, 0);
+}
+
+/// <summary>The operands of C = bias + A·B for one panel of B: at most two vectors of columns.</summary>
 /// <remarks>
-/// A[m, k] stands at A + m·RowStride + y·StrideY + x·StrideX + l·StrideK, where k = (y, x, l) runs over
-/// StepsY × StepsX × Length; B[k, :] at B + k·StrideB, in whole vectors. That covers a matrix product (one step), the
-/// overlapping windows of an image (one step for each row of the window), and sums over its pixels.
+/// k = (y, x, l) runs over three nested loops, Y outermost: A[m, k] stands at A + m·RowStride + y·Y.A + x·X.A + l·K.A,
+/// row k of B, in whole vectors, at B + (y·Y.B + x·X.B + l·K.B)·StrideB. That covers a matrix product (one loop), the
+/// overlapping windows of an image (a loop for the rows of the window), and sums over pixels.
 /// </remarks>
 internal unsafe struct Panel<T>
     where T : unmanaged
 {
     public T* A;
-    public nint RowStride, StrideY, StrideX, StrideK;
-    public int StepsY, StepsX, Length;
+    public nint RowStride;
+    public Loop Y, X, K;
     public T* B;
     public nint StrideB;
     public T* C;
@@ -29,6 +39,15 @@ internal unsafe struct Panel<T>
 
     /// <summary>Starts from what stands in C instead: the sum goes on as if it had never been cut.</summary>
     public bool Continues;
+
+    /// <summary>Makes a longer loop the innermost where that has one turn; the order of the sum stays.</summary>
+    public void Collapse()
+    {
+        for (int i = 0; i < 2 && K.Count == 1; i++)
+        {
+            (K, X, Y) = (X, Y, Loop.Once);
+        }
+    }
 }
 
 /// <summary>C = A·B on tiles that stay in registers while k runs.</summary>
@@ -169,16 +188,16 @@ internal static unsafe class Gemm<T, TVector, TSimd>
                 if (sizeof(TRows) > 13) { c13 = c0; d13 = d0; }
             }
 
-            T* b = p.B;
-            nint stepB = p.StrideB, stepA = p.StrideK;
-            for (int y = 0; y < p.StepsY; y++)
+            nint stepB = p.K.B * p.StrideB, stepA = p.K.A;
+            for (int y = 0; y < p.Y.Count; y++)
             {
-                for (int x = 0; x < p.StepsX; x++)
+                for (int x = 0; x < p.X.Count; x++)
                 {
-                    T* a0 = a + y * p.StrideY + x * p.StrideX;
+                    T* b = p.B + (y * p.Y.B + x * p.X.B) * p.StrideB;
+                    T* a0 = a + y * p.Y.A + x * p.X.A;
                     T* a3 = a0 + 3 * s, a6 = a3 + 3 * s, a9 = a6 + 3 * s, a12 = a9 + 3 * s;
                     nint s2 = 2 * s;
-                    for (int k = p.Length; k > 0; k--)
+                    for (int k = p.K.Count; k > 0; k--)
                     {
                         TVector b0 = TSimd.Load(b), b1 = sizeof(TColumns) > 1 ? TSimd.Load(b + TSimd.Width) : default, e;
                         b += stepB;

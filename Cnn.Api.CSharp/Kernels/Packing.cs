@@ -82,54 +82,75 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackTransposed(T* source, int columns, int rows, T* destination, int firstRow, int allRows)
     {
-        const int Block = 16;
-        for (int first = 0; first < columns; first += PanelWidth)
+        int width = TSimd.Width;
+        TVector* stack = stackalloc TVector[(2 * width) + 1];
+        TVector* block = (TVector*)(((nuint)stack + (nuint)sizeof(TVector) - 1) & ~((nuint)sizeof(TVector) - 1));
+        for (int first = 0; first < columns; first += width)
         {
-            int width = WidthOfPanel(columns - first), used = Math.Min(width, columns - first);
-            T* panel = destination + (nint)allRows * first + (nint)firstRow * width;
-            for (int k0 = 0; k0 < rows; k0 += Block)
+            int panelWidth = WidthOfPanel(columns - first / PanelWidth * PanelWidth);
+            int used = Math.Min(width, columns - first);
+            T* panel = destination + (nint)allRows * (first / PanelWidth * PanelWidth) + first % PanelWidth + (nint)firstRow * panelWidth;
+            for (int k = 0; k < rows; k += width)
             {
-                int k1 = Math.Min(k0 + Block, rows);
-                for (int i = 0; i < used; i++)
+                int count = Math.Min(width, rows - k);
+                for (int i = 0; i < width; i++)
                 {
-                    T* row = source + (nint)(first + i) * rows;
-                    for (int k = k0; k < k1; k++)
-                    {
-                        panel[(nint)k * width + i] = row[k];
-                    }
+                    block[i] = i < used ? Some(source + (nint)(first + i) * rows + k, count) : default;
                 }
 
-                for (int i = used; i < width; i++)
+                TVector* transposed = Transpose(block, block + width);
+                for (int i = 0; i < count; i++)
                 {
-                    for (int k = k0; k < k1; k++)
-                    {
-                        panel[(nint)k * width + i] = T.Zero;
-                    }
+                    TSimd.Store(panel + (nint)(k + i) * panelWidth, transposed[i]);
+                }
+            }
+
+            // The last panel may end with a whole vector of padding.
+            if (first + width >= columns && first % PanelWidth + width < panelWidth)
+            {
+                for (int k = 0; k < rows; k++)
+                {
+                    TSimd.Store(panel + (nint)k * panelWidth + width, default);
                 }
             }
         }
     }
 
-    // Copies rows × columns pixels of a picture, shifted by (top, left), into a frame of zeros; what falls outside is
-    // cropped. Bounds: the whole frame is written.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Frame(T* source, int rows, int columns, int channels, int top, int left, T* frame, int frameRows, int frameColumns)
+    // Zipping row i with row i + W/2 into rows 2i and 2i + 1 rotates the bits of an element's (row, lane) by one; after
+    // log₂ W rounds they have changed places. Bounds: W vectors of both; the result is in one of them.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector* Transpose(TVector* block, TVector* other)
     {
-        int from = Math.Clamp(left, 0, frameColumns), to = Math.Clamp(left + columns, from, frameColumns);
-        nint length = (nint)frameColumns * channels;
-        for (int r = 0; r < frameRows; r++, frame += length)
+        int half = TSimd.Width / 2;
+        for (int round = 1; round < TSimd.Width; round *= 2)
         {
-            Span<T> row = new(frame, (int)length);
-            int y = r - top;
-            if ((uint)y >= (uint)rows)
+            for (int i = 0; i < half; i++)
             {
-                row.Clear();
-                continue;
+                TVector x = block[i], y = block[i + half];
+                other[2 * i] = TSimd.ZipLow(x, y);
+                other[(2 * i) + 1] = TSimd.ZipHigh(x, y);
             }
 
-            row[..(from * channels)].Clear();
-            new ReadOnlySpan<T>(source + ((nint)y * columns + from - left) * channels, (to - from) * channels).CopyTo(row[(from * channels)..]);
-            row[(to * channels)..].Clear();
+            TVector* swap = block;
+            block = other;
+            other = swap;
+        }
+
+        return block;
+    }
+
+    // Copies rows of a picture, shifted by left elements, into longer rows of zeros; what falls outside is cropped.
+    // Bounds: all rows of the frame are written.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Frame(T* source, int rows, int length, int left, T* frame, int frameLength)
+    {
+        int from = Math.Clamp(left, 0, frameLength), to = Math.Clamp(left + length, from, frameLength);
+        for (int r = 0; r < rows; r++, frame += frameLength, source += length)
+        {
+            Span<T> row = new(frame, frameLength);
+            row[..from].Clear();
+            new ReadOnlySpan<T>(source + (from - left), to - from).CopyTo(row[from..]);
+            row[to..].Clear();
         }
     }
 }

@@ -91,4 +91,10 @@ internal unsafe interface ISimd<TVector, T>
 
     /// <summary>Writes the first <paramref name="count"/> integers.</summary>
     static abstract void StoreIndex(int* p, TVector index, int count);
+
+    /// <summary>x₀, y₀, x₁, y₁, … of the lower halves.</summary>
+    static abstract TVector ZipLow(TVector x, TVector y);
+
+    /// <summary>The same of the upper halves; of vectors of one element, y.</summary>
+    static abstract TVector ZipHigh(TVector x, TVector y);
 }

@@ -152,6 +152,16 @@ internal readonly unsafe struct Simd128<T> : ISimd<Vector128<T>, T>
         }
     }
 
+    [MethodImpl(Inline)]
+    public static Vector128<T> ZipLow(Vector128<T> x, Vector128<T> y) => typeof(T) == typeof(float)
+        ? (Sse.IsSupported ? Sse.UnpackLow(x.AsSingle(), y.AsSingle()) : AdvSimd.Arm64.ZipLow(x.AsSingle(), y.AsSingle())).As<float, T>()
+        : (Sse2.IsSupported ? Sse2.UnpackLow(x.AsDouble(), y.AsDouble()) : AdvSimd.Arm64.ZipLow(x.AsDouble(), y.AsDouble())).As<double, T>();
+
+    [MethodImpl(Inline)]
+    public static Vector128<T> ZipHigh(Vector128<T> x, Vector128<T> y) => typeof(T) == typeof(float)
+        ? (Sse.IsSupported ? Sse.UnpackHigh(x.AsSingle(), y.AsSingle()) : AdvSimd.Arm64.ZipHigh(x.AsSingle(), y.AsSingle())).As<float, T>()
+        : (Sse2.IsSupported ? Sse2.UnpackHigh(x.AsDouble(), y.AsDouble()) : AdvSimd.Arm64.ZipHigh(x.AsDouble(), y.AsDouble())).As<double, T>();
+
     // The mask of the first lanes.
     [MethodImpl(Inline)]
     private static Vector128<T> First(int count) => typeof(T) == typeof(float)

@@ -151,6 +151,16 @@ internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
         }
     }
 
+    [MethodImpl(Inline)]
+    public static Vector256<T> ZipLow(Vector256<T> x, Vector256<T> y) => typeof(T) == typeof(float)
+        ? Avx.Permute2x128(Avx.UnpackLow(x.AsSingle(), y.AsSingle()), Avx.UnpackHigh(x.AsSingle(), y.AsSingle()), 0x20).As<float, T>()
+        : Avx.Permute2x128(Avx.UnpackLow(x.AsDouble(), y.AsDouble()), Avx.UnpackHigh(x.AsDouble(), y.AsDouble()), 0x20).As<double, T>();
+
+    [MethodImpl(Inline)]
+    public static Vector256<T> ZipHigh(Vector256<T> x, Vector256<T> y) => typeof(T) == typeof(float)
+        ? Avx.Permute2x128(Avx.UnpackLow(x.AsSingle(), y.AsSingle()), Avx.UnpackHigh(x.AsSingle(), y.AsSingle()), 0x31).As<float, T>()
+        : Avx.Permute2x128(Avx.UnpackLow(x.AsDouble(), y.AsDouble()), Avx.UnpackHigh(x.AsDouble(), y.AsDouble()), 0x31).As<double, T>();
+
     // The mask of the first lanes.
     [MethodImpl(Inline)]
     private static Vector256<T> First(int count) => typeof(T) == typeof(float)

@@ -151,6 +151,16 @@ internal readonly unsafe struct Simd512<T> : ISimd<Vector512<T>, T>
         }
     }
 
+    [MethodImpl(Inline)]
+    public static Vector512<T> ZipLow(Vector512<T> x, Vector512<T> y) => typeof(T) == typeof(float)
+        ? Avx512F.PermuteVar16x32x2(x.AsSingle(), Vector512.Create(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23), y.AsSingle()).As<float, T>()
+        : Avx512F.PermuteVar8x64x2(x.AsDouble(), Vector512.Create(0, 8, 1, 9, 2, 10, 3, 11), y.AsDouble()).As<double, T>();
+
+    [MethodImpl(Inline)]
+    public static Vector512<T> ZipHigh(Vector512<T> x, Vector512<T> y) => typeof(T) == typeof(float)
+        ? Avx512F.PermuteVar16x32x2(x.AsSingle(), Vector512.Create(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), y.AsSingle()).As<float, T>()
+        : Avx512F.PermuteVar8x64x2(x.AsDouble(), Vector512.Create(4, 12, 5, 13, 6, 14, 7, 15), y.AsDouble()).As<double, T>();
+
     // The mask of the first lanes.
     [MethodImpl(Inline)]
     private static Vector512<T> First(int count) => typeof(T) == typeof(float)

@@ -99,4 +99,10 @@ internal readonly unsafe struct SimdScalar<T> : ISimd<T, T>
 
     [MethodImpl(Inline)]
     public static void StoreIndex(int* p, T index, int count) => *p = typeof(T) == typeof(float) ? Unsafe.BitCast<T, int>(index) : (int)Unsafe.BitCast<T, long>(index);
+
+    [MethodImpl(Inline)]
+    public static T ZipLow(T x, T y) => x;
+
+    [MethodImpl(Inline)]
+    public static T ZipHigh(T x, T y) => y;
 }
