@@ -67,8 +67,7 @@ let tensor<'T when 'T: struct and 'T :> System.Numerics.IBinaryFloatingPointIeee
     let data = [| for v in e?data.EnumerateArray() -> v.GetDouble() |]
     FSharp.Tensor.init (Shape.Of(integers e?shape)) (fun i -> Cnn.Tests.Laws.Closeness.number data[i])
 
-let private largest (t: Tensor<float>) =
-    t.ToArray() |> Array.fold (fun most v -> max most (abs v)) 0.0
+let private largest (t: Tensor<float>) = t.ToArray() |> Array.fold (fun most v -> max most (abs v)) 0.0
 
 /// 1e−10 in float, 1e−4 in float32, relative to a scale: that of the numbers from which cancellation made the result.
 let closeAt scale what (expected: JsonElement) (actual: Tensor<'T>) =
@@ -89,5 +88,4 @@ let close what (expected: JsonElement) (actual: Tensor<'T>) =
     closeAt (largest (tensor<float> expected)) what expected actual
 
 /// The same, relative to the largest value of another tensor, of which the result is a product with factors up to 1.
-let closeBy (factor: JsonElement) what expected actual =
-    closeAt (largest (tensor<float> factor)) what expected actual
+let closeBy (factor: JsonElement) what expected actual = closeAt (largest (tensor<float> factor)) what expected actual

@@ -548,7 +548,14 @@ type Arbitraries =
     static member Planes() = Arb.fromGenShrink (Generate.planes, Generate.shrinkPlanes)
     static member Plan() = Arb.fromGenShrink (Generate.plan 1 6, Generate.shrinkPlan)
 
-/// A property over the cases above, at least a hundred of them; a failure prints the case, shrunk, and its replay seed.
+/// A property over the cases above, a hundred of them or as many as the environment variable CNN_CASES says; a failure
+/// prints the case, shrunk, and its replay seed.
 [<AttributeUsage(AttributeTargets.Method)>]
-type LawAttribute() =
-    inherit PropertyAttribute(Arbitrary = [| typeof<Arbitraries> |], MaxTest = 100, QuietOnSuccess = true)
+type LawAttribute() as this =
+    inherit PropertyAttribute(Arbitrary = [| typeof<Arbitraries> |], QuietOnSuccess = true)
+
+    do
+        this.MaxTest <-
+            match Int32.TryParse(Environment.GetEnvironmentVariable "CNN_CASES") with
+            | true, cases when cases > 0 -> cases
+            | _ -> 100

@@ -32,7 +32,7 @@ let private checkPullback seed (point: Point) =
     truncation (derivative along) (dots (x̄ :: θ̄) direction)
 
 /// Random composites of every kind of layer, learning: dropout masks and batch statistics included.
-[<Law(MaxTest = 300)>]
+[<Law>]
 let ``⟨ȳ, J·d⟩ = ⟨Jᵀȳ, d⟩ for composites that learn`` (plan: Plan) = checkPullback plan.Seed (Point.away Training plan)
 
 /// Random composites at inference: dropout off, running statistics.
