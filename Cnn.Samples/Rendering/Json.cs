@@ -1,0 +1,21 @@
+using System.Text;
+using System.Text.Json;
+
+namespace Cnn.Samples.Rendering;
+
+/// <summary>One JSON object on one line of standard output.</summary>
+internal static class Json
+{
+    public static void Print(Action<Utf8JsonWriter> members)
+    {
+        using var text = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(text))
+        {
+            writer.WriteStartObject();
+            members(writer);
+            writer.WriteEndObject();
+        }
+
+        Console.WriteLine(Encoding.UTF8.GetString(text.GetBuffer(), 0, (int)text.Length));
+    }
+}
