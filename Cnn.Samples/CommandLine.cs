@@ -23,9 +23,10 @@ internal static class CommandLine
             SummaryCommand.Create(),
         };
 
-        // The main job needs no words.
-        string[] words = arguments.All(argument => argument == verbose.Name) ? ["train", .. arguments] : arguments;
-        var line = root.Parse(words, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        // The main job needs no words, and takes its options without its name.
+        var first = arguments.FirstOrDefault(argument => argument != verbose.Name);
+        var isTrain = first is null || (first.StartsWith("--", StringComparison.Ordinal) && root.Options.All(option => option.Name != first));
+        var line = root.Parse(isTrain ? ["train", .. arguments] : arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (line.Errors.Count > 0)
         {
             Console.Error.WriteLine(Explain(line));
@@ -38,9 +39,9 @@ internal static class CommandLine
             // Signals and exceptions are this program's own business.
             return line.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
         }
-        catch (OperationCanceledException) when (interruption.Token.IsCancellationRequested)
+        catch (OperationCanceledException cancellation) when (interruption.Token.IsCancellationRequested)
         {
-            Console.Error.WriteLine("Cancelled.");
+            Console.Error.WriteLine(cancellation.Message);
             return interruption.ExitCode;
         }
         catch (Exception error)
@@ -60,8 +61,10 @@ internal static class CommandLine
 
         var command = line.CommandResult.Command;
         var names = command.Subcommands.Select(c => c.Name).Concat(Options(command).Select(o => o.Name));
-        var kind = word.StartsWith('-') ? "option" : command.Subcommands.Count > 0 ? "command" : "argument";
-        return $"There is no {kind} '{word}'.{Suggestion.For(word, names)}";
+        var problem = word.StartsWith('-') ? $"There is no option '{word}'."
+            : command.Subcommands.Count > 0 ? $"There is no command '{word}'."
+            : $"The command '{command.Name}' does not take '{word}'.";
+        return problem + Suggestion.For(word, names);
     }
 
     private static string Usage(Command command)

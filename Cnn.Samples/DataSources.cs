@@ -37,7 +37,8 @@ internal static class DataSources
         DefaultValueFactory = _ => Kinds[0].Source(""),
         CustomParser = argument =>
         {
-            var words = argument.Tokens[0].Value.Split(':', 2);
+            var text = argument.Tokens[0].Value;
+            var words = text.Split(':', 2);
             if (Kinds.FirstOrDefault(kind => kind.Name == words[0]) is not { } kind)
             {
                 var names = Kinds.Select(kind => kind.Name);
@@ -47,7 +48,7 @@ internal static class DataSources
 
             return kind.Parameter is null == (words is [_]) && words[^1] != ""
                 ? kind.Source(words is [_, var parameter] ? parameter : "")
-                : Arguments.Refuse<DataSource>(argument, $"The data source '{kind.Name}' is written {kind.Form}.");
+                : Arguments.Refuse<DataSource>(argument, $"Write the data source '{kind.Name}' as {kind.Form}, not '{text}'.");
         },
     };
 

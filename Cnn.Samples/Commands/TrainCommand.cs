@@ -50,46 +50,39 @@ internal static class TrainCommand
     {
         var network = Architectures.Find(job.Net);
         var model = network.Build(job.Options.Seed).WithThreads(job.Threads);
+        var (train, test) = job.Data.Load(new ParallelScheduler(job.Threads));
+        (train, test) = (DataSources.Fit(train, job.Data, job.Net, network), DataSources.Fit(test, job.Data, job.Net, network));
+        cancellationToken.ThrowIfCancellationRequested();
         if (!json)
         {
             Console.WriteLine(model.Summary(job.Net));
             Console.WriteLine();
+            Console.WriteLine(
+                $"Training on {train.Count} pictures of {job.Data.Text}: {job.Options.Optimizer}, batches of {job.Options.BatchSize}, "
+                + $"{model.InstructionSet}, {job.Threads} thread{(job.Threads == 1 ? "" : "s")}");
         }
 
-        var (train, test) = job.Data.Load(new ParallelScheduler(job.Threads));
-        (train, test) = (DataSources.Fit(train, job.Data, job.Net, network), DataSources.Fit(test, job.Data, job.Net, network));
-        cancellationToken.ThrowIfCancellationRequested();
+        var result = TrainingDisplay.Run(model, train, job.Options, isQuiet: json, cancellationToken);
+        var evaluation = result.Model.Evaluate(test, job.Options.Loss);
         if (json)
         {
-            var quiet = model.Fit(train, job.Options, cancellationToken);
-            cancellationToken.ThrowIfCancellationRequested();
-            PrintJson(job, quiet, quiet.Model.Evaluate(test, job.Options.Loss));
-            return;
+            PrintJson(job, result, evaluation);
         }
-
-        Console.WriteLine(
-            $"Training on {train.Count} pictures of {job.Data.Text}: {job.Options.Optimizer}, batches of {job.Options.BatchSize}, "
-            + $"{model.InstructionSet}, {Count(job.Threads, "thread")}");
-        var result = TrainingDisplay.Run(
-            job.Options.Epochs, train.Count, progress => model.Fit(train, job.Options with { Progress = progress }, cancellationToken));
-        if (result.IsCanceled)
+        else
         {
-            Console.WriteLine(Reached(result));
-            throw new OperationCanceledException(cancellationToken);
+            Print(result, evaluation);
         }
+    }
 
-        var evaluation = result.Model.Evaluate(test, job.Options.Loss);
+    private static void Print(FitResult result, Evaluation evaluation)
+    {
         Console.WriteLine();
         ConfusionTable.Print(evaluation.ConfusionMatrix);
         Console.WriteLine();
-        Console.WriteLine(Invariant($"Test accuracy  {100 * evaluation.Accuracy:F2} % of {test.Count} pictures, loss {evaluation.Loss:F4}"));
+        Console.WriteLine(Invariant($"Test accuracy  {100 * evaluation.Accuracy:F2} % of {evaluation.ConfusionMatrix.Total} pictures, loss {evaluation.Loss:F4}"));
         Console.WriteLine(Invariant($"Training time  {result.Duration.TotalSeconds:F1} s"));
         Console.WriteLine($"Weights        {result.Model.WeightHash} ({result.Model.InstructionSet})");
     }
-
-    private static string Reached(FitResult result) => result.History is [.., var last]
-        ? Invariant($"Reached after {Count(last.Epoch, "whole epoch")}: loss {last.Loss:F4}, accuracy {100 * last.Accuracy:F2} % in training.")
-        : "No epoch was finished.";
 
     private static void PrintJson(Job job, FitResult result, Evaluation evaluation) => Json.Print(writer =>
     {
@@ -97,14 +90,12 @@ internal static class TrainCommand
         writer.WriteString("data", job.Data.Text);
         writer.WriteNumber("epochs", job.Options.Epochs);
         writer.WriteNumber("testAccuracy", evaluation.Accuracy);
-        writer.WriteNumber("testLoss", evaluation.Loss);
+        writer.WriteReal("testLoss", evaluation.Loss);
         writer.WriteNumber("trainSeconds", Math.Round(result.Duration.TotalSeconds, 3));
         writer.WriteNumber("parameters", result.Model.ParameterCount);
         writer.WriteString("instructionSet", result.Model.InstructionSet);
         writer.WriteString("weightHash", result.Model.WeightHash);
     });
-
-    private static string Count(int number, string thing) => Invariant($"{number} {thing}{(number == 1 ? "" : "s")}");
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 

@@ -18,4 +18,17 @@ internal static class Json
 
         Console.WriteLine(Encoding.UTF8.GetString(text.GetBuffer(), 0, (int)text.Length));
     }
+
+    /// <summary>A number, or null where it is infinite or none, for which JSON has no word.</summary>
+    public static void WriteReal(this Utf8JsonWriter writer, string name, double value)
+    {
+        if (double.IsFinite(value))
+        {
+            writer.WriteNumber(name, value);
+        }
+        else
+        {
+            writer.WriteNull(name);
+        }
+    }
 }

@@ -24,12 +24,18 @@ internal sealed class TrainingMeter(int epochs, int pictures)
 
     /// <summary>As in "loss 0.1234  96.50 %  31,234/s  0:12 left".</summary>
     public string Measures() => _reading is { Progress: var p } reading
-        ? string.Create(CultureInfo.InvariantCulture, $"loss {p.Loss:F4}  {100 * p.Accuracy:F2} %  {Rate(reading):N0}/s  {Left(reading):m\\:ss} left")
+        ? string.Create(CultureInfo.InvariantCulture, $"loss {p.Loss:F4}  {100 * p.Accuracy:F2} %  {Rate(reading):N0}/s  {Left(reading)} left")
         : "";
 
     private double Rate(Reading reading) => SeenAt(reading.Progress) / reading.Time.TotalSeconds;
 
-    private TimeSpan Left(Reading reading) => TimeSpan.FromSeconds((Total - SeenAt(reading.Progress)) / Rate(reading));
+    private string Left(Reading reading)
+    {
+        var left = TimeSpan.FromSeconds((Total - SeenAt(reading.Progress)) / Rate(reading));
+        return left < TimeSpan.FromHours(1)
+            ? left.ToString(@"m\:ss", CultureInfo.InvariantCulture)
+            : string.Create(CultureInfo.InvariantCulture, $"{(long)left.TotalHours}:{left:mm\:ss}");
+    }
 
     private long SeenAt(BatchProgress progress) => (progress.Epoch - 1L) * pictures + progress.Samples;
 
