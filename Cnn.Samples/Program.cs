@@ -1,0 +1,3 @@
+using Cnn.Samples;
+
+return CommandLine.Run(args);
