@@ -20,6 +20,7 @@ internal interface IEngine
     IReadOnlyList<Prediction> Predict(Dataset pictures);
     Evaluation Evaluate(Dataset test, Loss? loss, double threshold);
     IEngine Recalibrate(Dataset data);
+    IEngine Freeze(Func<string, bool> isFrozen);
 }
 
 /// <summary>Calls of the core in one precision.</summary>
@@ -59,6 +60,9 @@ internal sealed class Engine<T>(Network<T> network, Backend<T> backend, IReadOnl
         var model = fitted.Epoch == 0 ? start : new Model(new Engine<T>(fitted.Network, backend, train.ClassNames));
         return new FitResult(model, fitted.Epoch, [.. fitted.History], clock.Elapsed, fitted.Reason);
     }
+
+    public IEngine Freeze(Func<string, bool> isFrozen) =>
+        new Engine<T>(FSharp.Network.freeze(FuncConvert.FromFunc(isFrozen), network), backend, classNames);
 
     public IEngine Recalibrate(Dataset data) =>
         new Engine<T>(Fitting.recalibrate(backend, data, network), backend, classNames);

@@ -93,6 +93,14 @@ public sealed class Model
         return new Model(_engine.Recalibrate(data));
     }
 
+    /// <summary>The model with some of its convolutional and dense layers frozen: training leaves them as they are.</summary>
+    /// <param name="isFrozen">Told the name of a layer, as in <see cref="SummaryRow.Name"/>: conv2d_1.</param>
+    public Model Freeze(Func<string, bool> isFrozen)
+    {
+        ArgumentNullException.ThrowIfNull(isFrozen);
+        return new Model(_engine.Freeze(isFrozen));
+    }
+
     internal static Model Create(Shape input, FSharpList<LayerSpec> layers, int seed, Precision precision) =>
         new(precision == Precision.Single ? Start<float>(input, layers, seed) : Start<double>(input, layers, seed));
 

@@ -107,6 +107,32 @@ module Network =
         checkInput network x
         Layer.run context network.Layer network.Parameters network.State x
 
+    /// <summary>The network's outputs for a batch, by the textbook kernels: N samples → N outputs.</summary>
+    /// <exception cref="T:Cnn.ShapeException">The samples have not the shape of the network's input.</exception>
+    let predict (network: Network<'T>) (x: Tensor<'T>) = (run (Context.reference Inference) network x).Output
+
+    /// <summary>The network with some of its layers frozen: their weights move from θ to the state and stay as they are.</summary>
+    /// <remarks>Layers are told by the names of the summary, as in conv2d_1. Convolutional and dense layers can be frozen.</remarks>
+    let freeze (isFrozen: string -> bool) (network: Network<'T>) : Network<'T> =
+        let rec walk (rows: SummaryRow list) (parts: Primitive<'T> list) θ s =
+            match rows, parts with
+            | row :: rows, part :: parts ->
+                let θf, θg = List.splitAt part.Parameters θ
+                let sf, sg = List.splitAt part.States s
+                let below, θ', s' = walk rows parts θg sg
+
+                match part.Spec with
+                | Conv2D conv when conv.Trainable && isFrozen row.Name ->
+                    (Layers.ofSpec (Conv2D { conv with Trainable = false })).Parts @ below, θ', θf @ s'
+                | Dense dense when dense.Trainable && isFrozen row.Name ->
+                    (Layers.ofSpec (Dense { dense with Trainable = false })).Parts @ below, θ', θf @ s'
+                | _ -> part :: below, θf @ θ', sf @ s'
+            | _ -> [], [], []
+
+        let parts, θ, s = walk (summary network) network.Layer.Parts network.Parameters network.State
+
+        { network with Layer = { Parts = parts }; Parameters = θ; State = s }
+
     /// <summary>The layer without its last activation, if that goes into the loss, and the loss to train with.</summary>
     /// <remarks>Softmax with cross-entropy and sigmoid with binary cross-entropy are computed from the logits.</remarks>
     let fuse (loss: Loss) (layer: Layer<'T>) : Layer<'T> * Loss =

@@ -124,6 +124,15 @@ type Padding =
     /// Rows above and below, columns left and right.
     | Explicit of top: int * bottom: int * left: int * right: int
 
+    override this.ToString() =
+        match this with
+        | Valid -> "valid"
+        | Same -> "same"
+        | Full -> "full"
+        | Cover -> "cover"
+        | Explicit(top, bottom, left, right) ->
+            "explicit(" + string top + ", " + string bottom + ", " + string left + ", " + string right + ")"
+
 /// <summary>Shape laws of a sliding window, along one axis (SPEC section 3).</summary>
 [<RequireQualifiedAccess>]
 module Window =

@@ -64,6 +64,13 @@ type TrainingSettings = {
         Cancellation = CancellationToken.None
     }
 
+    /// <summary>The same settings, told after each batch and ended by a token.</summary>
+    member this.With(onBatch: Action<BatchProgress>, cancellation: CancellationToken) = {
+        this with
+            OnBatch = onBatch.Invoke
+            Cancellation = cancellation
+    }
+
 /// <summary>A network in training, after an epoch: owns its memory and never changes.</summary>
 [<NoEquality; NoComparison>]
 type TrainingState<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {

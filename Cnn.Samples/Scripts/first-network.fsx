@@ -13,8 +13,7 @@ let layer = block 8 >=> block 16 >=> Layers.flatten () >=> Layers.dense 10 >=> L
 
 let backend = Cnn.Fluent.Simd.Backend<float32>()
 
-let digits seed count =
-    SyntheticDigits.dataset backend.Scheduler (Key.ofSeed seed) 28 count
+let digits seed count = SyntheticDigits.dataset backend.Scheduler (Key.ofSeed seed) 28 count
 
 Network.create (Key.ofSeed 42) (Shape.Of(28, 28, 1)) layer
 |> Training.epochs backend TrainingSettings.Default (digits 0 10000)
@@ -22,8 +21,4 @@ Network.create (Key.ofSeed 42) (Shape.Of(28, 28, 1)) layer
 |> Seq.iter (fun state ->
     let test = Prediction.evaluate backend None state.Network (digits 1 2000)
 
-    printfn
-        "epoch %d: loss %.4f, test accuracy %.2f %%"
-        state.Result.Epoch
-        state.Result.Loss
-        (100.0 * test.Accuracy))
+    printfn "epoch %d: loss %.4f, test accuracy %.2f %%" state.Result.Epoch state.Result.Loss (100.0 * test.Accuracy))
