@@ -40,7 +40,14 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
             else
             {
                 Windows windows = Windows.Of(geometry);
-                Correlate(workspace, in windows, px, images, pw, pb, activation, py);
+                if (UsesWinograd(geometry))
+                {
+                    CorrelateWinograd(workspace, in windows, px, images, pw, pb, activation, py);
+                }
+                else
+                {
+                    Correlate(workspace, in windows, px, images, pw, pb, activation, py);
+                }
             }
         }
     }

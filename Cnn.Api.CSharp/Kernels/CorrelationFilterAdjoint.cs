@@ -26,6 +26,19 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
         }
 
         Windows g = Windows.Of(geometry);
+
+        // Its last step, over all of w̄, wants enough tiles to pay.
+        int tiles = images * ((g.OutHeight + 1) / 2) * ((g.OutWidth + 1) / 2);
+        if (UsesWinograd(geometry) && tiles >= 24)
+        {
+            fixed (T* px = x, py = dy, pw = dw)
+            {
+                FilterAdjointWinograd(workspace, in g, px, py, images, pw);
+            }
+
+            return;
+        }
+
         if (IsProduct(geometry))
         {
             // All pixels of all pictures are one column of one picture.

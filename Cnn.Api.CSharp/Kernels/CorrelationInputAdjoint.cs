@@ -38,7 +38,14 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
             else
             {
                 Windows windows = Windows.Adjoint(geometry);
-                Correlate(workspace, in windows, py, images, pw, null, default, px);
+                if (UsesWinograd(geometry))
+                {
+                    CorrelateWinograd(workspace, in windows, py, images, pw, null, default, px);
+                }
+                else
+                {
+                    Correlate(workspace, in windows, py, images, pw, null, default, px);
+                }
             }
         }
     }

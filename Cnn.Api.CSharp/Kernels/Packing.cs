@@ -17,6 +17,11 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
     public int PackedLength(Geometry geometry, Packing packing)
     {
         int taps = geometry.KernelHeight * geometry.KernelWidth;
+        if (UsesWinograd(geometry))
+        {
+            taps = 16;
+        }
+
         return packing == Packing.Forward ? taps * geometry.Channels * Padded(geometry.OutChannels)
             : Scatters(geometry) ? geometry.OutChannels * Padded(taps * geometry.Channels)
             : taps * geometry.OutChannels * Padded(geometry.Channels);
@@ -29,7 +34,11 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
         int channels = geometry.Channels, filters = geometry.OutChannels;
         fixed (T* w = weights, d = destination)
         {
-            if (packing == Packing.Forward)
+            if (UsesWinograd(geometry))
+            {
+                PackWinograd(w, channels, filters, packing == Packing.InputAdjoint, d);
+            }
+            else if (packing == Packing.Forward)
             {
                 PackRows(w, taps * channels, filters, d);
             }
