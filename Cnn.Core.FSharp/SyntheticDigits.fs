@@ -300,3 +300,30 @@ module SyntheticDigits =
         let digit = label key index
         write (pictureKey key index) size digit picture
         digit
+
+    /// Pictures that one iteration of a parallel loop draws.
+    [<Literal>]
+    let private Portion = 100
+
+    /// <summary>Samples 0 … count − 1 of a key's set, drawn at once on the threads of a scheduler and kept as bytes.</summary>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">Size not in 8 … 46340, or count negative.</exception>
+    let dataset (scheduler: IScheduler) (key: Key) (size: int) (count: int) =
+        require (nameof size) 8 Largest size
+        require (nameof count) 0 (Array.MaxLength / (size * size)) count
+        let area = size * size
+        let pixels: byte[] = Array.zeroCreate (count * area)
+        let labels = Array.zeroCreate count
+
+        scheduler.For(
+            (count + Portion - 1) / Portion,
+            fun piece ->
+                let picture = Array.zeroCreate area
+
+                for index in piece * Portion .. min count ((piece + 1) * Portion) - 1 do
+                    labels[index] <- sampleInto key size index (Span picture)
+
+                    for i in 0 .. area - 1 do
+                        pixels[index * area + i] <- byte (255.0f * picture[i] + 0.5f)
+        )
+
+        Dataset.OfBytes(Shape.Of(size, size, 1), ReadOnlyMemory pixels, labels, Array.init 10 string)

@@ -52,14 +52,17 @@ internal static class TrainCommand
         var model = network.Build(job.Options.Seed).WithThreads(job.Threads);
         var (train, test) = job.Data.Load(new ParallelScheduler(job.Threads));
         (train, test) = (DataSources.Fit(train, job.Data, job.Net, network), DataSources.Fit(test, job.Data, job.Net, network));
-        cancellationToken.ThrowIfCancellationRequested();
+        if (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException("Cancelled before the training began.", cancellationToken);
+        }
+
         if (!json)
         {
             Console.WriteLine(model.Summary(job.Net));
             Console.WriteLine();
-            Console.WriteLine(
-                $"Training on {train.Count} pictures of {job.Data.Text}: {job.Options.Optimizer}, batches of {job.Options.BatchSize}, "
-                + $"{model.InstructionSet}, {job.Threads} thread{(job.Threads == 1 ? "" : "s")}");
+            Console.WriteLine($"Data      {job.Data}: {train.Count} pictures to learn from, {test.Count} to test on");
+            Console.WriteLine($"Training  {job.Options.Optimizer}, batches of {job.Options.BatchSize}, {job.Threads} × {model.InstructionSet}");
         }
 
         var result = TrainingDisplay.Run(model, train, job.Options, isQuiet: json, cancellationToken);
@@ -79,9 +82,9 @@ internal static class TrainCommand
         Console.WriteLine();
         ConfusionTable.Print(evaluation.ConfusionMatrix);
         Console.WriteLine();
-        Console.WriteLine(Invariant($"Test accuracy  {100 * evaluation.Accuracy:F2} % of {evaluation.ConfusionMatrix.Total} pictures, loss {evaluation.Loss:F4}"));
-        Console.WriteLine(Invariant($"Training time  {result.Duration.TotalSeconds:F1} s"));
-        Console.WriteLine($"Weights        {result.Model.WeightHash} ({result.Model.InstructionSet})");
+        Console.WriteLine(Invariant($"Test accuracy {100 * evaluation.Accuracy:F2} % of {evaluation.ConfusionMatrix.Total} pictures, loss {evaluation.Loss:F4}"));
+        Console.WriteLine(Invariant($"Training time {result.Duration.TotalSeconds:F1} s"));
+        Console.WriteLine($"Weights {result.Model.InstructionSet} {result.Model.WeightHash}");
     }
 
     private static void PrintJson(Job job, FitResult result, Evaluation evaluation) => Json.Print(writer =>

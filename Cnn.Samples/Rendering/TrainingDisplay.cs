@@ -7,6 +7,7 @@ namespace Cnn.Samples.Rendering;
 /// <summary>Shows a training run while it goes on.</summary>
 internal static class TrainingDisplay
 {
+    private const int NarrowestBar = 6;
     private const int WidestBar = 40;
     private const int LinesPerEpoch = 4;
 
@@ -19,14 +20,14 @@ internal static class TrainingDisplay
             model.Fit(train, options with { Progress = new Reporter(meter.Report, show) }, cancellationToken);
 
         var result = isQuiet ? Fit(_ => { }) : Terminal.IsLive ? WithBar(meter, Fit) : WithLines(meter, Fit);
-        return result.IsCanceled ? throw new OperationCanceledException(Reached(meter, result), cancellationToken) : result;
+        return result.Reason == StopReason.Cancelled ? throw new OperationCanceledException(Reached(meter, result), cancellationToken) : result;
     }
 
     private static FitResult WithBar(TrainingMeter meter, Func<Action<BatchProgress>, FitResult> fit) => AnsiConsole.Progress()
-        .Columns(new MeterColumn(meter.Position), new ProgressBarColumn { Width = BarWidth() }, new MeterColumn(meter.Measures))
+        .Columns(Columns(meter, AnsiConsole.Profile.Width))
         .Start(context =>
         {
-            var bar = context.AddTask("", maxValue: meter.Total);
+            var bar = context.AddTask("training", maxValue: meter.Total);
             return fit(_ => bar.Value = meter.Seen);
         });
 
@@ -34,17 +35,22 @@ internal static class TrainingDisplay
     {
         if (Quarter(progress.Batch, progress.Batches) > Quarter(progress.Batch - 1, progress.Batches))
         {
-            Console.WriteLine($"{meter.Position()}  {meter.Measures()}");
+            Console.WriteLine($"{meter.Position()}  {meter.Quality()}  {meter.Speed()}");
         }
     });
 
     private static int Quarter(int batch, int batches) => (int)((long)batch * LinesPerEpoch / batches);
 
     private static string Reached(TrainingMeter meter, FitResult result) =>
-        $"Cancelled at {meter.Position()}  {meter.Measures()}. Whole epochs: {result.History.Count}.";
+        $"Cancelled at {meter.Position()}  {meter.Quality()}  whole epochs: {result.History.Count}";
 
-    /// <summary>What is left of a line beside the words.</summary>
-    private static int BarWidth() => Math.Clamp(AnsiConsole.Profile.Width - 68, 6, WidestBar);
+    /// <summary>The words, and a bar over what they leave of a line; a narrow screen goes without the speed.</summary>
+    private static ProgressColumn[] Columns(TrainingMeter meter, int width)
+    {
+        var (position, quality, speed) = (new MeterColumn(meter.Position), new MeterColumn(meter.Quality), new MeterColumn(meter.Speed));
+        var bar = new ProgressBarColumn { Width = Math.Clamp(width - 72, NarrowestBar, WidestBar) };
+        return width >= 72 + NarrowestBar ? [position, bar, quality, speed] : [position, quality];
+    }
 
     /// <summary>Unlike <see cref="Progress{T}"/>, reports at once and on the thread that trains.</summary>
     private sealed class Reporter(Action<BatchProgress> measure, Action<BatchProgress> show) : IProgress<BatchProgress>

@@ -22,9 +22,14 @@ internal sealed class TrainingMeter(int epochs, int pictures)
         ? $"epoch {p.Epoch}/{epochs}  batch {p.Batch.ToString(CultureInfo.InvariantCulture).PadLeft(Digits(p.Batches))}/{p.Batches}"
         : $"epoch 1/{epochs}";
 
-    /// <summary>As in "loss 0.1234  96.50 %  31,234/s  0:12 left".</summary>
-    public string Measures() => _reading is { Progress: var p } reading
-        ? string.Create(CultureInfo.InvariantCulture, $"loss {p.Loss:F4}  {100 * p.Accuracy:F2} %  {Rate(reading):N0}/s  {Left(reading)} left")
+    /// <summary>As in "loss 0.1234  96.50 %".</summary>
+    public string Quality() => _reading is { Progress: var p }
+        ? string.Create(CultureInfo.InvariantCulture, $"loss {p.Loss:F4}  {100 * p.Accuracy:F2} %")
+        : "";
+
+    /// <summary>As in "31,234/s  0:12 left".</summary>
+    public string Speed() => _reading is { } reading
+        ? string.Create(CultureInfo.InvariantCulture, $"{Rate(reading):N0}/s  {Left(reading)} left")
         : "";
 
     private double Rate(Reading reading) => SeenAt(reading.Progress) / reading.Time.TotalSeconds;
@@ -32,9 +37,8 @@ internal sealed class TrainingMeter(int epochs, int pictures)
     private string Left(Reading reading)
     {
         var left = TimeSpan.FromSeconds((Total - SeenAt(reading.Progress)) / Rate(reading));
-        return left < TimeSpan.FromHours(1)
-            ? left.ToString(@"m\:ss", CultureInfo.InvariantCulture)
-            : string.Create(CultureInfo.InvariantCulture, $"{(long)left.TotalHours}:{left:mm\:ss}");
+        var hours = left < TimeSpan.FromHours(1) ? "" : $"{(long)left.TotalHours}:";
+        return hours + left.ToString(hours == "" ? @"m\:ss" : @"mm\:ss", CultureInfo.InvariantCulture);
     }
 
     private long SeenAt(BatchProgress progress) => (progress.Epoch - 1L) * pictures + progress.Samples;
