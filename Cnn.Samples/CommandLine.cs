@@ -21,6 +21,7 @@ internal static class CommandLine
             verbose,
             TrainCommand.Create(interruption.Token),
             SummaryCommand.Create(),
+            BenchCommand.Create(),
         };
 
         // The main job needs no words, and takes its options without its name.
