@@ -7,6 +7,10 @@ open System
 [<Sealed>]
 type Shape private (extents: int[], size: int) =
 
+    // The shapes asked for last, so that a training step makes none anew; a race only makes an equal one twice.
+    let mutable sample: Shape | null = null
+    let mutable batch: Shape | null = null
+
     static let product (extents: int[]) =
         let mutable size = 1L
 
@@ -48,20 +52,24 @@ type Shape private (extents: int[], size: int) =
     member _.Extents: ReadOnlySpan<int> = ReadOnlySpan extents
 
     /// <summary>The shape of a batch of <paramref name="count"/> samples of this shape.</summary>
-    member _.Batch(count: int) =
-        let batch = Array.zeroCreate (extents.Length + 1)
-        batch[0] <- count
-        Array.blit extents 0 batch 1 extents.Length
-        Shape(batch, product batch)
+    member _.Batch(count: int) : Shape =
+        match batch with
+        | Null -> batch <- Shape.Of [| count; yield! extents |]
+        | NonNull known when known[0] <> count -> batch <- Shape.Of [| count; yield! extents |]
+        | _ -> ()
+
+        nonNull batch
 
     /// <summary>The shape of one sample of a batch of this shape: all axes but the first.</summary>
     /// <exception cref="T:Cnn.ShapeException">A scalar has no first axis.</exception>
-    member _.Sample =
-        if extents.Length = 0 then
-            raise (ShapeException("Shape", "a batch axis", "a scalar", "Add an axis for the samples."))
+    member _.Sample: Shape =
+        if isNull sample then
+            if extents.Length = 0 then
+                raise (ShapeException("Shape", "a batch axis", "a scalar", "Add an axis for the samples."))
 
-        let sample = Array.sub extents 1 (extents.Length - 1)
-        Shape(sample, product sample)
+            sample <- Shape.Of(Array.tail extents)
+
+        nonNull sample
 
     /// <summary>Extents joined by ×, as in 28×28×6.</summary>
     override _.ToString() = if extents.Length = 0 then "scalar" else String.Join('×', extents)
