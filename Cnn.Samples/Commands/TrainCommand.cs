@@ -9,14 +9,13 @@ namespace Cnn.Samples.Commands;
 internal static class TrainCommand
 {
     private const int Epochs = 5;
-    private const int Batch = 32;
 
     public static Command Create(CancellationToken cancellationToken)
     {
         var net = Arguments.Name("--net", "network", Architectures.Names, "lenet5");
         var data = DataSources.Option();
         var epochs = Arguments.Whole("--epochs", "Times that the training pictures are gone through.", Epochs, smallest: 1);
-        var batch = Arguments.Whole("--batch", "Pictures of a step.", Batch, smallest: 1);
+        var batch = Arguments.Whole("--batch", "Pictures of a step.", new FitOptions().BatchSize, smallest: 1);
         var optimizer = Arguments.Name("--optimizer", "optimiser", Optimizers.Names, "adam");
         var rate = Arguments.Positive("--learning-rate", $"Length of the steps [default: {Optimizers.LearningRates}].");
         var seed = Arguments.Whole("--seed", "Decides the first weights and the order of the pictures.", 0);
