@@ -36,34 +36,41 @@ let ``losses: value and gradient`` () =
     checkLoss<float> 1e-10
     checkLoss<float32> 1e-4
 
-/// v ← γv + g, p ← p − ηv is Momentum with η ∕ (1−γ): its m is −(1−γ)v.
 let private optimizer (case: System.Text.Json.JsonElement) =
     let setting (name: string) = number (case?settings.GetProperty name)
+    let η () = setting "eta"
+    let γ () = setting "gamma"
+    let ε () = setting "epsilon"
 
     match text case?optimizer with
-    | "sgd" -> Some(Optimizer.Sgd(setting "eta"))
-    | "momentumClassic" -> Some(Optimizer.Momentum(setting "eta" / (1.0 - setting "gamma"), setting "gamma"))
-    | "adam" -> Some(Optimizer.Adam(setting "eta", setting "beta1", setting "beta2", setting "epsilon"))
-    | _ -> None
+    | "sgd" -> Optimizer.Sgd(η ())
+    | "momentumClassic" -> Optimizer.ClassicMomentum(η (), γ ())
+    | "nesterov" -> Optimizer.Nesterov(η (), γ ())
+    | "adagrad" -> Optimizer.Adagrad(η (), ε ())
+    | "rmsprop" -> Optimizer.RmsProp(η (), γ (), ε ())
+    | "adam" -> Optimizer.Adam(η (), setting "beta1", setting "beta2", ε ())
+    | "adamw" -> Optimizer.AdamW(η (), setting "weightDecay", setting "beta1", setting "beta2", ε ())
+    | other -> failwith other
+
+/// A row of one matrix, so that it counts as a weight and decays.
+let private asWeight (t: Tensor<'T>) = t.Reshape(Shape.Of(1, t.Size))
 
 let private checkOptimizers (kernels: IKernels<'T>) =
     let backend = { Kernels = kernels; Scheduler = SequentialScheduler() }
 
     for case in cases "optimizers.json" do
-        match optimizer case with
-        | None -> ()
-        | Some optimizer ->
-            let parameters = list case?parameters
-            let start = [ tensor<'T> parameters.Head ]
+        let optimizer = optimizer case
+        let parameters = list case?parameters
+        let start = [ asWeight (tensor<'T> parameters.Head) ]
 
-            List.zip (list case?gradients) parameters.Tail
-            |> List.fold
-                (fun (state, θ) (gradient, expected) ->
-                    let state, θ = Optimizer.update backend optimizer state θ [ tensor gradient ]
-                    close (string optimizer) expected θ.Head
-                    state, θ)
-                (Optimizer.start optimizer start, start)
-            |> ignore
+        List.zip (list case?gradients) parameters.Tail
+        |> List.fold
+            (fun (state, θ) (gradient, expected) ->
+                let state, θ = Optimizer.update backend optimizer state θ [ asWeight (tensor gradient) ]
+                close (string optimizer) expected (θ.Head.Reshape(Shape.Of θ.Head.Size))
+                state, θ)
+            (Optimizer.start optimizer start, start)
+        |> ignore
 
 /// optimizers.json: six steps of each.
 [<Test>]
