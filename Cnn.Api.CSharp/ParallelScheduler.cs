@@ -2,45 +2,185 @@ using System.Runtime.ExceptionServices;
 
 namespace Cnn.Fluent;
 
-/// <summary>Spreads the iterations of a loop over the threads of the machine.</summary>
-/// <remarks>Immutable and safe to share between threads.</remarks>
+/// <summary>Spreads the iterations of a loop over threads of its own.</summary>
+/// <remarks>
+/// Safe to share between threads: a loop that finds the threads at work for another one runs on the calling thread alone,
+/// at once. The threads start with the first loop, sleep when there is nothing to do, and end with the scheduler.
+/// </remarks>
 public sealed class ParallelScheduler : IScheduler
 {
-    private readonly ParallelOptions _options;
+    private readonly WorkerTeam _team;
 
-    /// <summary>A scheduler on a number of threads.</summary>
+    /// <summary>A scheduler on a number of threads, the calling one among them.</summary>
     /// <param name="threads">At least 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">Less than one thread.</exception>
     public ParallelScheduler(int threads)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
-        _options = new ParallelOptions { MaxDegreeOfParallelism = threads };
+        Threads = threads;
+        _team = new WorkerTeam(threads - 1);
     }
 
+    /// <summary>Lets the threads end.</summary>
+    ~ParallelScheduler() => _team.End();
+
     /// <inheritdoc/>
-    public int Threads => _options.MaxDegreeOfParallelism;
+    public int Threads { get; }
 
     /// <inheritdoc/>
     public void For(int count, Action<int> body)
     {
         ArgumentNullException.ThrowIfNull(body);
-        if (Threads == 1 || count <= 1)
-        {
-            for (var i = 0; i < count; i++)
-            {
-                body(i);
-            }
+        var isDone = count > 1 && _team.TryRun(count, body);
 
+        // The team must not end under a loop.
+        GC.KeepAlive(this);
+        if (isDone)
+        {
             return;
+        }
+
+        for (var i = 0; i < count; i++)
+        {
+            body(i);
+        }
+    }
+}
+
+/// <summary>Threads that wait for a loop, take its iterations one by one, and wait for the next.</summary>
+/// <remarks>
+/// Steps of training follow each other within microseconds, so a worker looks for the next loop for a while before it
+/// sleeps, but never so long that it costs another thread its time slice.
+/// </remarks>
+internal sealed class WorkerTeam(int workers)
+{
+    private const int Looks = 200;
+    private const int PausesPerLook = 20;
+
+    private readonly SemaphoreSlim _bell = new(0);
+    private int _isBusy;
+    private int _started;
+    private int _sleepers;
+    private volatile int _round;
+    private volatile bool _isOver;
+
+    private Action<int>? _body;
+    private int _count;
+    private int _next;
+    private int _atWork;
+    private ExceptionDispatchInfo? _failure;
+
+    /// <summary>Runs a loop on the workers and the calling thread; false, with nothing run, where that cannot be.</summary>
+    public bool TryRun(int count, Action<int> body)
+    {
+        if (workers == 0 || Interlocked.CompareExchange(ref _isBusy, 1, 0) != 0)
+        {
+            return false;
         }
 
         try
         {
-            Parallel.For(0, count, _options, body);
+            Start();
+            (_body, _count, _failure) = (body, count, null);
+            Volatile.Write(ref _next, 0);
+            Volatile.Write(ref _atWork, workers);
+            _round++;
+            Interlocked.MemoryBarrier();
+            var sleepers = Volatile.Read(ref _sleepers);
+            if (sleepers > 0)
+            {
+                _bell.Release(sleepers);
+            }
+
+            Work();
+            var spin = default(SpinWait);
+            while (Volatile.Read(ref _atWork) > 0)
+            {
+                spin.SpinOnce(sleep1Threshold: -1);
+            }
+
+            _body = null;
+            _failure?.Throw();
+            return true;
         }
-        catch (AggregateException failures)
+        finally
         {
-            ExceptionDispatchInfo.Throw(failures.InnerExceptions[0]);
+            Volatile.Write(ref _isBusy, 0);
+        }
+    }
+
+    /// <summary>Lets the workers end.</summary>
+    public void End()
+    {
+        _isOver = true;
+        _round++;
+        _bell.Release(workers + 1);
+    }
+
+    private void Start()
+    {
+        for (; _started < workers; _started++)
+        {
+            new Thread(Serve) { IsBackground = true, Name = "Cnn worker" }.Start(_round);
+        }
+    }
+
+    private void Serve(object? round)
+    {
+        var seen = (int)round!;
+        while (true)
+        {
+            Await(seen);
+            seen = _round;
+            if (_isOver)
+            {
+                return;
+            }
+
+            Work();
+            Interlocked.Decrement(ref _atWork);
+        }
+    }
+
+    private void Await(int seen)
+    {
+        for (var look = 0; look < Looks; look++)
+        {
+            if (_round != seen)
+            {
+                return;
+            }
+
+            Thread.SpinWait(PausesPerLook);
+        }
+
+        while (_round == seen)
+        {
+            Interlocked.Increment(ref _sleepers);
+            if (_round == seen)
+            {
+                _bell.Wait();
+            }
+
+            Interlocked.Decrement(ref _sleepers);
+        }
+    }
+
+    private void Work()
+    {
+        var body = _body!;
+        try
+        {
+            for (var i = Interlocked.Increment(ref _next) - 1; i < _count; i = Interlocked.Increment(ref _next) - 1)
+            {
+                body(i);
+            }
+        }
+        catch (Exception error)
+        {
+            // The others stop at their next iteration.
+            Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(error), null);
+            Volatile.Write(ref _next, _count);
         }
     }
 }

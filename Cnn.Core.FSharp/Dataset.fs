@@ -413,17 +413,23 @@ module Dataset =
     let internal read (dataset: Dataset) (order: int[]) (workspace: IWorkspace<'T>) first count : Tensor<'T> =
         let x = workspace.Tensor(dataset.Shape.Batch count)
         let size = dataset.Shape.Size
-        let pixels = System.Buffers.ArrayPool.Shared.Rent size
 
-        for n in 0 .. count - 1 do
-            let picture = System.Span(pixels, 0, size)
-            dataset.Read(order[first + n], picture)
-            let destination = x.Destination.Slice(n * size, size)
+        match box (x.DestinationPart(0, x.Size)) with
+        | :? System.Memory<float32> as pixels ->
+            for n in 0 .. count - 1 do
+                dataset.Read(order[first + n], pixels.Span.Slice(n * size, size))
+        | _ ->
+            let pixels = System.Buffers.ArrayPool.Shared.Rent size
 
-            for i in 0 .. size - 1 do
-                destination[i] <- 'T.CreateTruncating picture[i]
+            for n in 0 .. count - 1 do
+                dataset.Read(order[first + n], System.Span(pixels, 0, size))
+                let destination = x.Destination.Slice(n * size, size)
 
-        System.Buffers.ArrayPool.Shared.Return pixels
+                for i in 0 .. size - 1 do
+                    destination[i] <- 'T.CreateTruncating pixels[i]
+
+            System.Buffers.ArrayPool.Shared.Return pixels
+
         x
 
     /// <summary>Pictures at the given positions as a batch.</summary>

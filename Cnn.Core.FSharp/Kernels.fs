@@ -135,7 +135,7 @@ type IWorkspace<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> =
     /// <summary>Integers with undefined values, such as the positions of maxima.</summary>
     abstract Indices: length: int -> Memory<int>
 
-    /// <summary>Memory with undefined values that is free again when the kernel returns.</summary>
+    /// <summary>Memory with undefined values for one kernel at a time: each call takes back what the call before gave.</summary>
     abstract Scratch: length: int -> Memory<'T>
 
     /// <summary>The weights as the kernels want them for a pass, packed at most once while they keep their values.</summary>

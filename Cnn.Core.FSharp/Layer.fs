@@ -87,6 +87,27 @@ module Context =
 [<RequireQualifiedAccess>]
 module Layer =
 
+    /// f with its last argument and result remembered: a shape law asked for the same shape at every step is worked out once.
+    let internal remember (f: Shape -> 'R) : Shape -> 'R =
+        // A race only works a result out twice.
+        let last = ref None
+
+        fun shape ->
+            match last.Value with
+            | Some struct (known, result) when obj.ReferenceEquals(known, shape) -> result
+            | _ ->
+                let result = f shape
+                last.Value <- Some struct (shape, result)
+                result
+
+    /// The first n elements, and the rest.
+    let rec internal split n list =
+        match list with
+        | head :: tail when n > 0 ->
+            let struct (first, rest) = split (n - 1) tail
+            struct (head :: first, rest)
+        | _ -> struct ([], list)
+
     /// <summary>f(x) = x, without parameters.</summary>
     let identity<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> : Layer<'T> = { Parts = [] }
 
@@ -144,11 +165,19 @@ module Layer =
             match parts with
             | [] -> { Output = x; State = []; Pullback = fun ȳ -> [], ȳ }
             | part :: rest ->
-                let θf, θg = List.splitAt part.Parameters θ
-                let sf, sg = List.splitAt part.States s
+                let struct (θf, θg) = split part.Parameters θ
+                let struct (sf, sg) = split part.States s
                 let f = part.Run context θf sf x
                 let isRead = context.NeedsInputGradient || part.Parameters > 0
-                let g = chain { Context.skip part.Draws context with NeedsInputGradient = isRead } rest θg sg f.Output
+                let above = Context.skip part.Draws context
+
+                let above =
+                    if isRead = above.NeedsInputGradient then
+                        above
+                    else
+                        { above with NeedsInputGradient = isRead }
+
+                let g = chain above rest θg sg f.Output
 
                 let pullback ȳ =
                     let θ̄g, x̄g = g.Pullback ȳ

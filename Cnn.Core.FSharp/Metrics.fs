@@ -184,7 +184,10 @@ module Metrics =
         let known = Array.ofSeq classNames
 
         // A network may have more outputs than the data set has classes.
-        let names = Array.init (1 + Seq.fold max (known.Length - 1) predicted) (fun c -> if c < known.Length then known[c] else string c)
+        let names =
+            Array.init (1 + Seq.fold max (known.Length - 1) predicted) (fun c ->
+                if c < known.Length then known[c] else string c)
+
         let counts = Array2D.zeroCreate names.Length names.Length
         Array.iter2 (fun t p -> counts[t, p] <- counts[t, p] + 1) labels predicted
         ConfusionMatrix(counts, names)

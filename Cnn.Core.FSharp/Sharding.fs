@@ -24,27 +24,6 @@ type internal Descent<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'
     State: State<'T>
 }
 
-/// The memory of training steps: an arena for each shard, one for what couples shards, and the packed weights.
-[<Sealed>]
-type internal StepMemory<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>() =
-    let packed = PackedWeights<'T>()
-    let shards = Array.init 16 (fun _ -> Arena<'T> packed)
-    let whole = Arena<'T> packed
-
-    /// Of shard i.
-    member _.Shard(i: int) = shards[i] :> IWorkspace<'T>
-
-    /// Of what all shards share.
-    member _.Whole = whole :> IWorkspace<'T>
-
-    /// Takes everything back for the next step.
-    member _.Reset() =
-        for shard in shards do
-            shard.Reset()
-
-        whole.Reset()
-        packed.Reset()
-
 /// One parallel combinator: a batch is cut into shards, each runs forward, loss and pullback by itself.
 [<RequireQualifiedAccess>]
 module internal Sharding =
@@ -130,7 +109,7 @@ module internal Sharding =
         let region key needs (body: int -> Context<'T> -> 'R) : 'R[] =
             let results = Array.zeroCreate shards
 
-            backend.Scheduler.For(shards, fun i -> results[i] <- body i (context (memory.Shard i) (first i) key needs))
+            backend.Scheduler.For(shards, fun i -> results[i] <- body i (context (memory.Open i) (first i) key needs))
 
             results
 
@@ -140,6 +119,8 @@ module internal Sharding =
                 []
             else
                 parts |> Array.map Array.ofList |> Array.transpose |> List.ofArray
+
+        let isAlone = segments.Length = 1
 
         // Gives loss, correct answers, the addends of θ̄, the next state, and x̄ of each shard.
         let rec descend segments θ s (key: Key) needs (xs: int -> Context<'T> -> Tensor<'T>) =
@@ -153,8 +134,13 @@ module internal Sharding =
                         let struct (value, ȳ) =
                             Loss.share context.Workspace loss batch.ClassWeights batch.Count step.Output targets
 
+                        let right = correct threshold step.Output targets
                         let θ̄, x̄ = step.Pullback ȳ
-                        struct (value, correct threshold step.Output targets, θ̄, step.State, x̄))
+
+                        if isAlone then
+                            memory.Close i
+
+                        struct (value, right, θ̄, step.State, x̄))
 
                 let value = results |> Array.sumBy (fun struct (v, _, _, _, _) -> v)
                 let right = results |> Array.sumBy (fun struct (_, r, _, _, _) -> r)

@@ -140,7 +140,7 @@ module Training =
 
         let train () =
             TrainingChecks.warn settings.OnWarning dataset
-            let memory = StepMemory<'T>()
+            let memory = StepMemory<'T> Sharding.Most
             let buffers = Array.init 2 (fun _ -> Arena<'T>(PackedWeights<'T>()))
 
             let step (order: int[]) (labels: int[]) rate (point: Point<'T>) first count =

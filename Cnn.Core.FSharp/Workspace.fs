@@ -1,28 +1,34 @@
 namespace Cnn.FSharp
 
 open System
+open System.Collections.Concurrent
 open System.Collections.Generic
 open System.Numerics
+open System.Runtime.InteropServices
 open Cnn
 
-/// Memory that is handed out from the front and taken back all at once.
+/// Memory that is handed out from the front and taken back all at once. Pieces begin on a cache line.
 [<Sealed>]
 type internal Bump<'E>() =
     let mutable buffers: 'E[] list = []
+    let mutable start = 0
     let mutable used = 0
     let mutable total = 0
 
-    /// Room for one cache line after each piece, so that pieces of different threads share none.
-    let round length = (length + 15) / 16 * 16 + 16
+    let line = max 1 (64 / sizeof<'E>)
+
+    let allocate size =
+        let buffer = GC.AllocateUninitializedArray<'E>(size + line, pinned = true)
+        let beyond = int (Marshal.UnsafeAddrOfPinnedArrayElement(buffer, 0) % 64n)
+        buffers <- buffer :: buffers
+        start <- if beyond = 0 then 0 else (64 - beyond) / sizeof<'E>
+        used <- start
 
     member _.Take(length: int) : Memory<'E> =
-        let size = round length
+        let size = (length + line - 1) / line * line
 
-        match buffers with
-        | buffer :: _ when used + size <= buffer.Length -> ()
-        | _ ->
-            buffers <- GC.AllocateUninitializedArray<'E>(max size (max 4096 total)) :: buffers
-            used <- 0
+        if buffers.IsEmpty || used + size > buffers.Head.Length then
+            allocate (max size (max 4096 total))
 
         let piece = Memory(buffers.Head, used, length)
         used <- used + size
@@ -32,9 +38,11 @@ type internal Bump<'E>() =
     /// Takes everything back; what came in several buffers will come from one.
     member _.Reset() =
         if buffers.Length > 1 then
-            buffers <- [ GC.AllocateUninitializedArray<'E> total ]
+            let size = total
+            buffers <- []
+            allocate size
 
-        used <- 0
+        used <- start
         total <- 0
 
 /// Packed weights of one step, or of one model: made when first asked for, shared by all shards.
@@ -73,7 +81,7 @@ type internal Arena<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>
     let lease = Lease()
     let values = Bump<'T>()
     let indices = Bump<int>()
-    let mutable scratch: 'T[] = [||]
+    let scratch = Bump<'T>()
 
     let tensor (shape: Shape) = Tensor<'T>(shape, values.Take shape.Size, lease)
 
@@ -89,9 +97,68 @@ type internal Arena<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>
         member _.Indices length = indices.Take length
 
         member _.Scratch length =
-            if scratch.Length < length then
-                scratch <- GC.AllocateUninitializedArray<'T> length
-
-            Memory(scratch, 0, length)
+            scratch.Reset()
+            scratch.Take length
 
         member _.Packed(kernels, geometry, packing, weights) = packed.Get(kernels, geometry, packing, weights)
+
+/// The memory of a shard: activations in an arena that shards pass on, gradients in one of its own.
+[<Sealed>]
+type internal ShardWorkspace<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
+    (values: Arena<'T>, gradients: Arena<'T>) =
+    let values' = values :> IWorkspace<'T>
+    let gradients' = gradients :> IWorkspace<'T>
+
+    /// The arena of the activations.
+    member _.Values = values
+
+    interface IWorkspace<'T> with
+        member _.Tensor shape = values'.Tensor shape
+        member _.Gradient shape = gradients'.Tensor shape
+        member _.Indices length = values'.Indices length
+        member _.Scratch length = values'.Scratch length
+        member _.Packed(kernels, geometry, packing, weights) = values'.Packed(kernels, geometry, packing, weights)
+
+/// The memory of training steps: arenas for the shards that run, one for what couples shards, and the packed weights.
+[<Sealed>]
+type internal StepMemory<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(shards: int) =
+    let packed = PackedWeights<'T>()
+    let idle = ConcurrentStack<Arena<'T>>()
+    let gradients = Array.init shards (fun _ -> Arena<'T> packed)
+    let opened: ShardWorkspace<'T> option[] = Array.create shards None
+    let whole = Arena<'T> packed
+
+    /// The workspace of shard i, from its first use in a step until it is closed or the step ends.
+    member _.Open(i: int) : IWorkspace<'T> =
+        match opened[i] with
+        | Some shard -> shard
+        | None ->
+            let arena =
+                match idle.TryPop() with
+                | true, arena -> arena
+                | _ -> Arena<'T> packed
+
+            let shard = ShardWorkspace(arena, gradients[i])
+            opened[i] <- Some shard
+            shard
+
+    /// Gives the activations of shard i back, while they are in cache, to the next shard; its gradients stay.
+    member _.Close(i: int) =
+        match opened[i] with
+        | Some shard ->
+            opened[i] <- None
+            shard.Values.Reset()
+            idle.Push shard.Values
+        | None -> ()
+
+    /// Of what all shards share.
+    member _.Whole = whole :> IWorkspace<'T>
+
+    /// Takes everything back for the next step.
+    member this.Reset() =
+        for i in 0 .. shards - 1 do
+            this.Close i
+            gradients[i].Reset()
+
+        whole.Reset()
+        packed.Reset()

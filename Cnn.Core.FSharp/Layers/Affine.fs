@@ -6,28 +6,27 @@ open Cnn
 /// Layers that are affine in their input: convolutional and dense (SPEC sections 4 and 6).
 module internal Affine =
 
-    let private rotated (context: Context<'T>) (kernel: Tensor<'T>) =
-        let turned = context.Workspace.Tensor kernel.Shape
+    /// What an affine layer does beside its sums.
+    [<Struct>]
+    type private Manner = { Activation: Activation; IsTrainable: bool; IsRotated: bool }
+
+    let private rotateInto (turned: Tensor<'T>) (kernel: Tensor<'T>) =
         (Tensor.rot180 kernel).Span.CopyTo turned.Destination
         turned
 
     /// A = φ(x ⋆ K + b), the common body of convolutional and dense layers.
-    let private affine
-        (φ: Activation)
-        isTrainable
-        isRotated
-        (context: Context<'T>)
-        (g: Geometry)
-        output
-        θ
-        s
-        (x: Tensor<'T>)
-        =
-        let weights: Tensor<'T> list = if isTrainable then θ else s
+    let private affine manner (context: Context<'T>) (g: Geometry) (output: Shape) θ s (x: Tensor<'T>) =
         let kernels, workspace = context.Kernels, context.Workspace
-        let kernel = if isRotated then rotated context weights.Head else weights.Head
-        let y = workspace.Tensor((output: Shape).Batch x.Shape[0])
-        let isSoftmax = φ.Kind = ActivationKind.Softmax
+        let weights: Tensor<'T> list = if manner.IsTrainable then θ else s
+        let given = weights.Head
+
+        let kernel =
+            if manner.IsRotated then
+                rotateInto (workspace.Tensor given.Shape) given
+            else
+                given
+
+        let y = workspace.Tensor(output.Batch x.Shape[0])
         let packed = workspace.Packed(kernels, g, Packing.Forward, kernel)
 
         let bias =
@@ -35,42 +34,42 @@ module internal Affine =
             | [] -> ReadOnlySpan.Empty
             | b :: _ -> b.Span
 
-        let fused = if isSoftmax then Cnn.Activation.Identity else φ
+        // Softmax needs whole rows, so it comes after the sums.
+        let isSoftmax = manner.Activation.Kind = ActivationKind.Softmax
+        let fused = if isSoftmax then Cnn.Activation.Identity else manner.Activation
         kernels.Correlate(workspace, g, x.Span, kernel.Span, packed.Span, bias, fused, y.Destination)
 
         if isSoftmax then
             kernels.Softmax(Elementwise.channels y, y.Span, y.Destination)
 
+        let kernelGradient (δ: Tensor<'T>) =
+            let K̄ = workspace.Gradient kernel.Shape
+            kernels.CorrelateFilterAdjoint(workspace, g, x.Span, δ.Span, K̄.Destination)
+
+            // Lemma 11.5.1: ∇_{rot X} g = rot(∇_X g).
+            if manner.IsRotated then rotateInto (workspace.Gradient kernel.Shape) K̄ else K̄
+
+        let biasGradient (δ: Tensor<'T>) (b: Tensor<'T>) =
+            let b̄ = workspace.Gradient b.Shape
+            kernels.SumRows(δ.Span, b̄.Destination)
+            b̄
+
+        let inputGradient (δ: Tensor<'T>) =
+            let x̄ = workspace.Tensor x.Shape
+            let packed = workspace.Packed(kernels, g, Packing.InputAdjoint, kernel)
+            kernels.CorrelateInputAdjoint(workspace, g, δ.Span, kernel.Span, packed.Span, x̄.Destination)
+            x̄
+
         let pullback (ȳ: Tensor<'T>) =
-            let δ = Elementwise.activationAdjoint context φ y ȳ
+            let δ = Elementwise.activationAdjoint context manner.Activation y ȳ
 
             let θ̄ =
-                if not isTrainable then
+                if manner.IsTrainable then
+                    kernelGradient δ :: List.map (biasGradient δ) weights.Tail
+                else
                     []
-                else
-                    let K̄ = workspace.Gradient kernel.Shape
-                    kernels.CorrelateFilterAdjoint(workspace, g, x.Span, δ.Span, K̄.Destination)
 
-                    // Lemma 11.5.1: ∇_{rot X} g = rot(∇_X g).
-                    let K̄ = if isRotated then rotated context K̄ else K̄
-
-                    weights.Tail
-                    |> List.map (fun b ->
-                        let b̄ = workspace.Gradient b.Shape
-                        kernels.SumRows(δ.Span, b̄.Destination)
-                        b̄)
-                    |> fun b̄ -> K̄ :: b̄
-
-            let x̄ =
-                if context.NeedsInputGradient then
-                    let x̄ = workspace.Tensor x.Shape
-                    let packed = workspace.Packed(kernels, g, Packing.InputAdjoint, kernel)
-                    kernels.CorrelateInputAdjoint(workspace, g, δ.Span, kernel.Span, packed.Span, x̄.Destination)
-                    x̄
-                else
-                    Tensor<'T>.Empty
-
-            θ̄, x̄
+            θ̄, (if context.NeedsInputGradient then inputGradient δ else Tensor<'T>.Empty)
 
         { Output = y; State = s; Pullback = pullback }
 
@@ -94,8 +93,26 @@ module internal Affine =
     let conv2d (spec: Conv2D) : Layer<'T> =
         let name = "Conv2D " + string spec.Filters + "@" + string spec.Kernel
 
-        let geometry input =
-            Geometry.Correlation(name, input, spec.Filters, spec.Kernel, spec.Stride, spec.Dilation, spec.Padding)
+        let geometry =
+            Layer.remember (fun input ->
+                let g =
+                    Geometry.Correlation(
+                        name,
+                        input,
+                        spec.Filters,
+                        spec.Kernel,
+                        spec.Stride,
+                        spec.Dilation,
+                        spec.Padding
+                    )
+
+                struct (g, g.Output))
+
+        let manner = {
+            Activation = spec.Activation
+            IsTrainable = spec.Trainable
+            IsRotated = (spec.Mode = ConvolutionMode.Convolution)
+        }
 
         let initial (key: Key) (input: Shape) =
             let taps = spec.Kernel.Height * spec.Kernel.Width
@@ -109,36 +126,36 @@ module internal Affine =
             else
                 [ kernel ]
 
-        weighted
-            (LayerSpec.Conv2D spec)
-            spec.Trainable
-            (fun input -> (geometry input).Output)
-            initial
-            (fun context θ s x ->
-                let g = geometry x.Shape.Sample
-                let isRotated = spec.Mode = ConvolutionMode.Convolution
-                affine spec.Activation spec.Trainable isRotated context g g.Output θ s x)
+        let output input =
+            let struct (_, output) = geometry input
+            output
+
+        weighted (LayerSpec.Conv2D spec) spec.Trainable output initial (fun context θ s x ->
+            let struct (g, output) = geometry x.Shape.Sample
+            affine manner context g output θ s x)
 
     let dense (spec: Dense) : Layer<'T> =
         let name = "Dense " + string spec.Units
 
-        let geometry (input: Shape) =
-            if input.Rank <> 1 || input.Size = 0 then
-                raise (ShapeException(name, "a vector for each sample", string input, "Put Flatten before it."))
+        let geometry =
+            Layer.remember (fun (input: Shape) ->
+                if input.Rank <> 1 || input.Size = 0 then
+                    raise (ShapeException(name, "a vector for each sample", string input, "Put Flatten before it."))
 
-            Geometry.Product(name, input.Size, spec.Units)
+                Geometry.Product(name, input.Size, spec.Units))
 
-        let output = Shape.Of spec.Units
+        let units = Shape.Of spec.Units
+
+        let output input =
+            geometry input |> ignore
+            units
+
+        let manner = { Activation = spec.Activation; IsTrainable = spec.Trainable; IsRotated = false }
 
         let initial key (input: Shape) =
             let shape = Shape.Of(input.Size, spec.Units)
             let kernel = Initializer.draw spec.Initializer key input.Size spec.Units input.Size shape
-            if spec.UseBias then [ kernel; Tensor.zeros output ] else [ kernel ]
+            if spec.UseBias then [ kernel; Tensor.zeros units ] else [ kernel ]
 
-        weighted
-            (LayerSpec.Dense spec)
-            spec.Trainable
-            (fun input -> geometry input |> fun _ -> output)
-            initial
-            (fun context θ s x ->
-                affine spec.Activation spec.Trainable false context (geometry x.Shape.Sample) output θ s x)
+        weighted (LayerSpec.Dense spec) spec.Trainable output initial (fun context θ s x ->
+            affine manner context (geometry x.Shape.Sample) units θ s x)

@@ -51,11 +51,14 @@ module internal Elementwise =
     let flatten order : Layer<'T> =
         let spec = Flatten order
 
-        let output (input: Shape) =
-            if order = FlattenOrder.ChannelMajor && input.Rank <> 3 then
-                raise (ShapeException("Flatten", "height×width×channels", string input, "Use FlattenOrder.RowMajor."))
+        let output =
+            Layer.remember (fun (input: Shape) ->
+                if order = FlattenOrder.ChannelMajor && input.Rank <> 3 then
+                    raise (
+                        ShapeException("Flatten", "height×width×channels", string input, "Use FlattenOrder.RowMajor.")
+                    )
 
-            Shape.Of input.Size
+                Shape.Of input.Size)
 
         /// target[n, c, p] = source[n, p, c], for pixels p.
         let transpose (context: Context<'T>) (source: Tensor<'T>) rows columns shape =

@@ -29,18 +29,29 @@ module internal Pooling =
 
         y, pullback
 
+    /// A layer that pools under a geometry; `shape` tells its output's.
+    let private layer spec body geometry shape : Layer<'T> =
+        let known =
+            Layer.remember (fun input ->
+                let g: Geometry = geometry input
+                struct (g, shape g))
+
+        let output input =
+            let struct (_, output: Shape) = known input
+            output
+
+        Elementwise.stateless spec output (fun context x ->
+            let struct (g, output) = known x.Shape.Sample
+            body context g output x)
+
     let windowed spec body (pool: Pool) : Layer<'T> =
         let name = LayerSpec.typeName spec + " " + string pool.Window
-        let geometry input = Geometry.Pooling(name, input, pool.Window, pool.Stride, pool.Padding)
 
-        Elementwise.stateless spec (fun input -> (geometry input).Output) (fun context x ->
-            let g = geometry x.Shape.Sample
-            body context g g.Output x)
+        layer spec body (fun input -> Geometry.Pooling(name, input, pool.Window, pool.Stride, pool.Padding)) (fun g ->
+            g.Output)
 
     /// Pooling with a window as large as the picture; its output is a vector.
     let whole spec body : Layer<'T> =
-        let name = LayerSpec.typeName spec
-
         let geometry (input: Shape) =
             let window =
                 if input.Rank = 3 then
@@ -48,8 +59,6 @@ module internal Pooling =
                 else
                     Size.Square 1
 
-            Geometry.Pooling(name, input, window, Size.Square 1, Valid)
+            Geometry.Pooling(LayerSpec.typeName spec, input, window, Size.Square 1, Valid)
 
-        Elementwise.stateless spec (fun input -> Shape.Of (geometry input).Channels) (fun context x ->
-            let g = geometry x.Shape.Sample
-            body context g (Shape.Of g.Channels) x)
+        layer spec body geometry (fun g -> Shape.Of g.Channels)
