@@ -75,34 +75,40 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
                         StrideC = stride,
                     };
                     Panels(ref panel, b, g.OutChannels, 0, columns, null, products, g.OutWidth);
-                    for (int u = 0; u < g.KernelHeight; u++)
-                    {
-                        int y = i * g.StrideY + u * g.DilationY - g.Top;
-                        if ((uint)y < (uint)g.Height)
-                        {
-                            ScatterRow(in g, products + u * g.KernelWidth * g.Channels, stride, dx + (nint)y * g.Width * g.Channels);
-                        }
-                    }
+                    AddRuns(in g, i, products, stride, dx);
                 }
             }
         }
     }
 
-    // Adds the runs of one row of the window to one row of the picture. Bounds: OutWidth runs of KernelWidth × Channels
-    // elements at the given stride; the picture's row, to which runs are clipped.
+    // Adds the runs of one row of outputs to the picture. Runs of neighbours overlap, and a sum that was just stored in
+    // parts cannot be loaded at once: so first every apart-th of all rows of the window, then the ones next to them.
+    // Bounds: OutWidth products at the given stride; the picture, to which runs are clipped.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ScatterRow(in Windows g, T* runs, int stride, T* row)
+    private static void AddRuns(in Windows g, int i, T* products, int stride, T* dx)
     {
-        int taps = g.Run, run = taps * g.Channels, width = g.Width * g.Channels;
-        for (int v = 0; v < g.KernelWidth; v += taps)
+        int taps = g.Run, run = taps * g.Channels, width = g.Width * g.Channels, step = g.StrideX * g.Channels;
+        int apart = (taps + g.StrideX - 1) / g.StrideX;
+        (int top, int bottom) = Windows.Inside(i * g.StrideY - g.Top, g.DilationY, g.KernelHeight, g.Height);
+        for (int phase = 0; phase < apart; phase++)
         {
-            for (int j = 0; j < g.OutWidth; j++)
+            for (int u = top; u < bottom; u++)
             {
-                int at = (j * g.StrideX + v * g.DilationX - g.Left) * g.Channels;
-                int from = Math.Max(0, -at), to = Math.Min(run, width - at);
-                if (from < to)
+                T* row = dx + (nint)(i * g.StrideY + u * g.DilationY - g.Top) * width;
+                for (int v = 0; v < g.KernelWidth; v += taps)
                 {
-                    Accumulate(runs + (nint)j * stride + v * g.Channels + from, row + at + from, to - from);
+                    T* runs = products + (u * g.KernelWidth + v) * g.Channels;
+                    int at = (v * g.DilationX - g.Left) * g.Channels;
+                    for (int j = phase; j < g.OutWidth; j += apart)
+                    {
+                        int from = Math.Max(0, -at - j * step), to = Math.Min(run, width - at - j * step);
+                        T* source = runs + (nint)j * stride, target = row + at + j * step;
+                        for (int k = from; k < to; k += TSimd.Width)
+                        {
+                            int count = Math.Min(to - k, TSimd.Width);
+                            Put(target + k, TSimd.Add(Some(target + k, count), Some(source + k, count)), count);
+                        }
+                    }
                 }
             }
         }

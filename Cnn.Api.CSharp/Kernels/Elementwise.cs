@@ -32,7 +32,7 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
     }
 
     // Bounds: count elements of each.
-    private static void Accumulate(T* x, T* sum, int count) => Map<Sum>(sum, x, sum, count, T.Zero);
+    private static void Accumulate(T* x, T* sum, int count) => Map<Plus>(sum, x, sum, count, T.Zero);
 
     // Bounds: count elements of each; y may be x or z.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -78,7 +78,7 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
         public static TVector Invoke(TVector x, TVector z, TVector constant) => TSimd.Multiply(x, z);
     }
 
-    private readonly struct Sum : IElementwise<TVector>
+    private readonly struct Plus : IElementwise<TVector>
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static TVector Invoke(TVector x, TVector z, TVector constant) => TSimd.Add(x, z);

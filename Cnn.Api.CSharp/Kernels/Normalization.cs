@@ -11,7 +11,21 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
     {
         fixed (T* px = x, pm = mean, pc = scale, ps = shift, py = y)
         {
-            Normalize(px, x.Length / mean.Length, mean.Length, pm, pc, ps, py);
+            int columns = mean.Length, rows = x.Length / columns, together = RowsTogether(columns), wide = together * columns;
+            if (together == 1 || rows < 8 * together)
+            {
+                Normalize(px, rows, columns, pm, pc, ps, py);
+                return;
+            }
+
+            // Several rows as one that fills whole vectors.
+            T* means = stackalloc T[wide], scales = stackalloc T[wide], shifts = stackalloc T[wide];
+            Repeat(pm, columns, means, wide);
+            Repeat(pc, columns, scales, wide);
+            Repeat(ps, columns, shifts, wide);
+            int whole = rows / together, rest = whole * wide;
+            Normalize(px, whole, wide, means, scales, shifts, py);
+            Normalize(px + rest, rows % together, columns, pm, pc, ps, py + rest);
         }
     }
 

@@ -4,16 +4,32 @@ using System.Runtime.CompilerServices;
 namespace Cnn.Fluent.Kernels;
 
 /// <summary>Maxima and means of windows, channel by channel, and their adjoints; cells outside the picture do not count.</summary>
-/// <remarks>Vectors run along channels. Each window is clipped to the picture once.</remarks>
+/// <remarks>
+/// Vectors run along channels. One loop clips each window to the picture and hands its cells, row by row, to what is to
+/// be done with them, which is a type; 2×2 cells, the usual case, are unrolled.
+/// </remarks>
 internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
 {
+    /// <summary>What a vector of channels of one window goes through.</summary>
+    private interface IPool
+    {
+        /// <summary>The first cell of the window.</summary>
+        void First(in Pooled p, int cell);
+
+        /// <summary>One cell more.</summary>
+        void Next(in Pooled p, int cell);
+
+        /// <summary>All cells are through.</summary>
+        void Last(in Pooled p);
+    }
+
     /// <inheritdoc/>
     public void MaxPool(Geometry geometry, ReadOnlySpan<T> x, Span<T> y, Span<int> indices)
     {
         fixed (T* px = x, py = y)
         fixed (int* pi = indices)
         {
-            MaxPool(geometry, px, x.Length / geometry.InputSize, py, pi);
+            Slide<Maximum>(geometry, px, x.Length / geometry.InputSize, py, pi);
         }
     }
 
@@ -26,19 +42,20 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
             dx.Clear();
         }
 
-        fixed (T* py = dy, px = dx)
+        int images = dy.Length / geometry.OutputSize;
+        fixed (T* px = dx, py = dy)
         fixed (int* pi = indices)
         {
-            int images = dy.Length / geometry.OutputSize;
             if (apart)
             {
-                MaxPoolAdjointApart(geometry, py, pi, images, px);
+                Slide<MaximumAdjoint>(geometry, px, images, py, pi);
             }
             else
             {
                 for (int n = 0; n < images; n++)
                 {
-                    ScatterMaxima(py + (nint)n * geometry.OutputSize, pi + (nint)n * geometry.OutputSize, geometry.OutputSize, px + (nint)n * geometry.InputSize);
+                    nint at = (nint)n * geometry.OutputSize;
+                    ScatterMaxima(py + at, pi + at, geometry.OutputSize, px + (nint)n * geometry.InputSize);
                 }
             }
         }
@@ -49,7 +66,7 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
     {
         fixed (T* px = x, py = y)
         {
-            AveragePool(geometry, px, x.Length / geometry.InputSize, py);
+            Slide<Mean>(geometry, px, x.Length / geometry.InputSize, py, null);
         }
     }
 
@@ -62,9 +79,17 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
             dx.Clear();
         }
 
-        fixed (T* py = dy, px = dx)
+        int images = dy.Length / geometry.OutputSize;
+        fixed (T* px = dx, py = dy)
         {
-            AveragePoolAdjoint(geometry, py, dy.Length / geometry.OutputSize, !apart, px);
+            if (apart)
+            {
+                Slide<MeanAdjoint>(geometry, px, images, py, null);
+            }
+            else
+            {
+                Slide<OverlappingMeanAdjoint>(geometry, px, images, py, null);
+            }
         }
     }
 
@@ -84,134 +109,43 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
         return (Math.Max(at, 0), Math.Min(at + size, cells));
     }
 
-    // Bounds of these four: images × InputSize and images × OutputSize elements; windows are clipped, channels masked.
+    // Bounds: images × InputSize elements of x, images × OutputSize of y and, unless null, indices; windows are clipped,
+    // vectors cut at the last channel.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MaxPool(Geometry g, T* x, int images, T* y, int* indices)
+    private static void Slide<TPool>(Geometry g, T* x, int images, T* y, int* indices)
+        where TPool : struct, IPool
     {
-        int channels = g.Channels, width = g.Width;
+        int channels = g.Channels, row = g.Width * channels;
+        int outHeight = g.OutHeight, outWidth = g.OutWidth, strideX = g.StrideX, padLeft = g.PadLeft, across = g.KernelWidth, columns = g.Width;
         for (int n = 0; n < images; n++, x += g.InputSize)
         {
-            for (int i = 0; i < g.OutHeight; i++)
+            for (int i = 0; i < outHeight; i++)
             {
                 (int top, int bottom) = Clip(i, g.StrideY, g.PadTop, g.KernelHeight, g.Height);
-                for (int j = 0; j < g.OutWidth; j++, y += channels, indices += channels)
+                for (int j = 0; j < outWidth; j++, y += channels, indices += channels)
                 {
-                    (int left, int right) = Clip(j, g.StrideX, g.PadLeft, g.KernelWidth, width);
+                    (int left, int right) = Clip(j, strideX, padLeft, across, columns);
+                    int first = (top * row) + (left * channels), width = right - left, height = bottom - top;
                     for (int c = 0; c < channels; c += TSimd.Width)
                     {
-                        int count = Math.Min(channels - c, TSimd.Width);
-                        int cell = (((top * width) + left) * channels) + c;
-                        TVector best = Some(x + cell, count), where = TSimd.Index(cell);
-                        for (int r = top; r < bottom; r++)
+                        Pooled p = new(x + c, y + c, indices + c, Math.Min(channels - c, TSimd.Width), width * height, c);
+                        TPool pool = default;
+                        pool.First(in p, first);
+                        if (width == 2 && height == 2)
                         {
-                            cell = (((r * width) + left) * channels) + c;
-                            for (int v = left; v < right; v++, cell += channels)
+                            pool.Next(in p, first + channels);
+                            pool.Next(in p, first + row);
+                            pool.Next(in p, first + row + channels);
+                        }
+                        else
+                        {
+                            for (int k = 1; k < width * height; k++)
                             {
-                                TVector candidate = Some(x + cell, count);
-                                TVector wins = TSimd.Exceeds(candidate, best);
-                                best = TSimd.Select(wins, candidate, best);
-                                where = TSimd.Select(wins, TSimd.Index(cell), where);
+                                pool.Next(in p, first + (k / width * row) + (k % width * channels));
                             }
                         }
 
-                        Put(y + c, best, count);
-                        TSimd.StoreIndex(indices + c, where, count);
-                    }
-                }
-            }
-        }
-    }
-
-    // Windows apart: every cell is asked whether it is the maximum of its window.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MaxPoolAdjointApart(Geometry g, T* dy, int* indices, int images, T* dx)
-    {
-        int channels = g.Channels, width = g.Width;
-        for (int n = 0; n < images; n++, dx += g.InputSize)
-        {
-            for (int i = 0; i < g.OutHeight; i++)
-            {
-                (int top, int bottom) = Clip(i, g.StrideY, g.PadTop, g.KernelHeight, g.Height);
-                for (int j = 0; j < g.OutWidth; j++, dy += channels, indices += channels)
-                {
-                    (int left, int right) = Clip(j, g.StrideX, g.PadLeft, g.KernelWidth, width);
-                    for (int c = 0; c < channels; c += TSimd.Width)
-                    {
-                        int count = Math.Min(channels - c, TSimd.Width);
-                        TVector slope = Some(dy + c, count), where = TSimd.LoadIndex(indices + c, count);
-                        for (int r = top; r < bottom; r++)
-                        {
-                            int cell = (((r * width) + left) * channels) + c;
-                            for (int v = left; v < right; v++, cell += channels)
-                            {
-                                TVector wins = TSimd.EqualsIndex(where, TSimd.Index(cell));
-                                Put(dx + cell, TSimd.Select(wins, slope, default), count);
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AveragePool(Geometry g, T* x, int images, T* y)
-    {
-        int channels = g.Channels, width = g.Width;
-        for (int n = 0; n < images; n++, x += g.InputSize)
-        {
-            for (int i = 0; i < g.OutHeight; i++)
-            {
-                (int top, int bottom) = Clip(i, g.StrideY, g.PadTop, g.KernelHeight, g.Height);
-                for (int j = 0; j < g.OutWidth; j++, y += channels)
-                {
-                    (int left, int right) = Clip(j, g.StrideX, g.PadLeft, g.KernelWidth, width);
-                    TVector cells = Number((bottom - top) * (right - left));
-                    for (int c = 0; c < channels; c += TSimd.Width)
-                    {
-                        int count = Math.Min(channels - c, TSimd.Width);
-                        TVector sum = default;
-                        for (int r = top; r < bottom; r++)
-                        {
-                            int cell = (((r * width) + left) * channels) + c;
-                            for (int v = left; v < right; v++, cell += channels)
-                            {
-                                sum = TSimd.Add(sum, Some(x + cell, count));
-                            }
-                        }
-
-                        Put(y + c, TSimd.Divide(sum, cells), count);
-                    }
-                }
-            }
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AveragePoolAdjoint(Geometry g, T* dy, int images, bool overlaps, T* dx)
-    {
-        int channels = g.Channels, width = g.Width;
-        for (int n = 0; n < images; n++, dx += g.InputSize)
-        {
-            for (int i = 0; i < g.OutHeight; i++)
-            {
-                (int top, int bottom) = Clip(i, g.StrideY, g.PadTop, g.KernelHeight, g.Height);
-                for (int j = 0; j < g.OutWidth; j++, dy += channels)
-                {
-                    (int left, int right) = Clip(j, g.StrideX, g.PadLeft, g.KernelWidth, width);
-                    TVector cells = Number((bottom - top) * (right - left));
-                    for (int c = 0; c < channels; c += TSimd.Width)
-                    {
-                        int count = Math.Min(channels - c, TSimd.Width);
-                        TVector share = TSimd.Divide(Some(dy + c, count), cells);
-                        for (int r = top; r < bottom; r++)
-                        {
-                            int cell = (((r * width) + left) * channels) + c;
-                            for (int v = left; v < right; v++, cell += channels)
-                            {
-                                Put(dx + cell, overlaps ? TSimd.Add(Some(dx + cell, count), share) : share, count);
-                            }
-                        }
+                        pool.Last(in p);
                     }
                 }
             }
@@ -225,6 +159,133 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
         for (int k = 0; k < count; k++)
         {
             dx[indices[k]] += dy[k];
+        }
+    }
+
+    /// <summary>Where a vector of channels of one window lies.</summary>
+    private readonly struct Pooled(T* x, T* y, int* indices, int count, int cells, int channel)
+    {
+        /// <summary>The picture, at the first of these channels.</summary>
+        public readonly T* X = x;
+
+        /// <summary>The window's result, and its index.</summary>
+        public readonly T* Y = y;
+
+        public readonly int* Index = indices;
+
+        /// <summary>Channels in this vector.</summary>
+        public readonly int Count = count;
+
+        /// <summary>Cells of the window.</summary>
+        public readonly int Cells = cells;
+
+        public readonly int Channel = channel;
+
+        /// <summary>x/Cells, as a product where that gives the same.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public TVector Mean(TVector sum) =>
+            Cells == 4 ? TSimd.Multiply(sum, Number(0.25)) : TSimd.Divide(sum, Number(Cells));
+    }
+
+    private struct Maximum : IPool
+    {
+        private TVector best, where;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void First(in Pooled p, int cell)
+        {
+            best = Some(p.X + cell, p.Count);
+            where = TSimd.Index(cell + p.Channel);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Next(in Pooled p, int cell)
+        {
+            TVector candidate = Some(p.X + cell, p.Count), wins = TSimd.Exceeds(candidate, best);
+            best = TSimd.Select(wins, candidate, best);
+            where = TSimd.Select(wins, TSimd.Index(cell + p.Channel), where);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly void Last(in Pooled p)
+        {
+            Put(p.Y, best, p.Count);
+            TSimd.StoreIndex(p.Index, where, p.Count);
+        }
+    }
+
+    // Windows apart: every cell is asked whether it was the maximum.
+    private struct MaximumAdjoint : IPool
+    {
+        private TVector slope, where;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void First(in Pooled p, int cell)
+        {
+            slope = Some(p.Y, p.Count);
+            where = TSimd.LoadIndex(p.Index, p.Count);
+            Next(in p, cell);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly void Next(in Pooled p, int cell) =>
+            Put(p.X + cell, TSimd.Select(TSimd.EqualsIndex(where, TSimd.Index(cell + p.Channel)), slope, default), p.Count);
+
+        public readonly void Last(in Pooled p)
+        {
+        }
+    }
+
+    private struct Mean : IPool
+    {
+        private TVector sum;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void First(in Pooled p, int cell) => sum = Some(p.X + cell, p.Count);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Next(in Pooled p, int cell) => sum = TSimd.Add(sum, Some(p.X + cell, p.Count));
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly void Last(in Pooled p) => Put(p.Y, p.Mean(sum), p.Count);
+    }
+
+    private struct MeanAdjoint : IPool
+    {
+        private TVector share;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void First(in Pooled p, int cell)
+        {
+            share = p.Mean(Some(p.Y, p.Count));
+            Next(in p, cell);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly void Next(in Pooled p, int cell) => Put(p.X + cell, share, p.Count);
+
+        public readonly void Last(in Pooled p)
+        {
+        }
+    }
+
+    private struct OverlappingMeanAdjoint : IPool
+    {
+        private TVector share;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void First(in Pooled p, int cell)
+        {
+            share = p.Mean(Some(p.Y, p.Count));
+            Next(in p, cell);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly void Next(in Pooled p, int cell) =>
+            Put(p.X + cell, TSimd.Add(Some(p.X + cell, p.Count), share), p.Count);
+
+        public readonly void Last(in Pooled p)
+        {
         }
     }
 }

@@ -19,7 +19,7 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
     {
         fixed (T* px = x, ps = sums)
         {
-            Reduce<Plain>(px, px, x.Length / sums.Length, sums.Length, null, null, ps);
+            Sum<Plain>(px, px, x.Length / sums.Length, sums.Length, null, null, ps);
         }
     }
 
@@ -28,7 +28,7 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
     {
         fixed (T* py = dy, px = x, pm = mean, pc = scale, ps = sums)
         {
-            Reduce<CentredProduct>(px, py, x.Length / sums.Length, sums.Length, pm, pc, ps);
+            Sum<CentredProduct>(px, py, x.Length / sums.Length, sums.Length, pm, pc, ps);
         }
     }
 
@@ -39,10 +39,51 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
         T count = T.CreateTruncating(rows);
         fixed (T* px = x, pm = mean, pv = variance)
         {
-            Reduce<Plain>(px, px, rows, columns, null, null, pm);
+            Sum<Plain>(px, px, rows, columns, null, null, pm);
             Map<Quotient>(pm, pm, pm, columns, count);
-            Reduce<CentredSquare>(px, px, rows, columns, pm, null, pv);
+            Sum<CentredSquare>(px, px, rows, columns, pm, null, pv);
             Map<Quotient>(pv, pv, pv, columns, count);
+        }
+    }
+
+    // Rows that do not fill whole vectors are taken several at a time, as one row whose parts are added at the end.
+    // Bounds: rows × columns elements of x and z, columns elements of sums and, unless null, of centre and scale.
+    private static void Sum<TAddend>(T* x, T* z, int rows, int columns, T* centre, T* scale, T* sums)
+        where TAddend : IAddend<TVector>
+    {
+        int together = RowsTogether(columns), wide = together * columns;
+        if (together == 1 || rows < 8 * together)
+        {
+            Reduce<TAddend>(x, z, rows, columns, centre, scale, sums);
+            return;
+        }
+
+        T* centres = stackalloc T[wide], scales = stackalloc T[wide], parts = stackalloc T[wide];
+        Repeat(centre, columns, centres, wide);
+        Repeat(scale, columns, scales, wide);
+        int whole = rows / together, rest = whole * wide;
+        Reduce<TAddend>(x, z, whole, wide, centre == null ? null : centres, scale == null ? null : scales, parts);
+        Reduce<TAddend>(x + rest, z + rest, rows % together, columns, centre, scale, sums);
+        for (int k = 0; k < wide; k++)
+        {
+            sums[k % columns] += parts[k];
+        }
+    }
+
+    /// <summary>How many rows of so many columns fill whole vectors; 1 where that would not pay.</summary>
+    private static int RowsTogether(int columns)
+    {
+        int width = TSimd.Width;
+        int common = Math.Min(columns & -columns, width);
+        return columns % width == 0 || columns > 4 * width ? 1 : width / common;
+    }
+
+    // Bounds: columns elements of source, unless null, and length of destination.
+    private static void Repeat(T* source, int columns, T* destination, int length)
+    {
+        for (int k = 0; k < length && source != null; k++)
+        {
+            destination[k] = source[k % columns];
         }
     }
 
