@@ -70,3 +70,26 @@ let ``nothing is propagated below the lowest trainable layer`` (s: Sliding) =
         same (4, [ true ], [ true ]) (asked true true)
         same (2, [ true ], [ true ]) (asked true false)
     ]
+
+/// Freezing a trained network moves its weights from θ to the state, layer by layer, and changes no answer; all that is
+/// left trainable is what was not named.
+[<Law>]
+let ``freezing layers of a network changes no answer and leaves the others trainable`` (plan: Plan) =
+    let network: Network<float> =
+        Network.create (Key.ofSeed plan.Seed) (Plan.shape plan.Input) (Layers.ofSpecs plan.Specs)
+
+    let rows = Network.summary network
+    let isFrozen (name: string) = (name.Length + plan.Seed) % 2 = 0
+    let frozen = Network.freeze isFrozen network
+    let x = Draw.reals plan.Seed (network.Input.Batch plan.Count)
+    let isWeighted (row: SummaryRow) = row.Type = "Conv2D" || row.Type = "Dense"
+    let count ts = List.sumBy (fun (t: Tensor<float>) -> t.Size) ts
+
+    all [
+        exact (Network.predict network x) (Network.predict frozen x)
+        same
+            (rows |> List.sumBy (fun row -> if isWeighted row && isFrozen row.Name then 0 else row.Trainable))
+            (count frozen.Parameters)
+        same (count (network.Parameters @ network.State)) (count (frozen.Parameters @ frozen.State))
+        exactly network.Parameters (Network.freeze (fun _ -> false) network).Parameters
+    ]

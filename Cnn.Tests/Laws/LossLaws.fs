@@ -44,7 +44,8 @@ let private isLogit kind = kind = LossKind.SoftmaxCrossEntropy || kind = LossKin
 let private arguments (loss: Loss) case =
     match loss.Kind with
     | LossKind.CrossEntropy
-    | LossKind.BinaryCrossEntropy -> case.Probabilities
+    | LossKind.BinaryCrossEntropy
+    | LossKind.SummedBinaryCrossEntropy -> case.Probabilities
     | _ -> case.Logits
 
 let private value loss prediction targets = let struct (l, _) = Loss.evaluate loss prediction targets in l
@@ -71,6 +72,7 @@ let ``L = the mean of the samples' losses`` (Case case) =
         | LossKind.CrossEntropy -> crossEntropy p
         | LossKind.SoftmaxCrossEntropy -> crossEntropy softmax
         | LossKind.BinaryCrossEntropy -> binary p
+        | LossKind.SummedBinaryCrossEntropy -> d * binary p
         | LossKind.SigmoidBinaryCrossEntropy -> binary (Array.map (fun z -> 1.0 / (1.0 + exp -z)) p)
         | LossKind.HalfSquaredError -> squared / 2.0
         | _ -> squared / d

@@ -126,6 +126,9 @@ let private reals seed size =
 /// Windows with many channels and filters, of up to two million products.
 type Wide = Wide of Sliding
 
+/// Windows of 3×3 at stride 1 with channels and filters in sixteens.
+type Deep = Deep of Sliding
+
 /// Matrix products with many rows, columns and summands.
 type Product = { Rows: int; Inputs: int; Units: int; Seed: int }
 
@@ -146,6 +149,34 @@ type WideArbitraries =
             |> Gen.filter (fun s -> products s < 2000000)
             |> Gen.map Wide,
             fun (Wide s) -> Generate.shrinkSliding Generate.isWindow s |> Seq.map Wide
+        )
+
+    static member Deep() =
+        let cases =
+            gen {
+                let! extents = Generate.oblong 4 11
+                let! samples = Gen.choose (1, 2)
+                let! channels, filters = Gen.elements [ 16, 48; 32, 32; 48, 16; 64, 16; 17, 47 ]
+                let! padding = Gen.oneof [ Gen.elements [ Valid; Same; Full ]; Generate.padding 2 ]
+                let! seed = Generate.seed
+
+                return {
+                    Samples = samples
+                    Height = extents.Height
+                    Width = extents.Width
+                    Channels = channels
+                    Filters = filters
+                    Kernel = Size.Square 3
+                    Stride = Size.Square 1
+                    Dilation = Size.Square 1
+                    Padding = padding
+                    Seed = seed
+                }
+            }
+
+        Arb.fromGenShrink (
+            Gen.map Deep cases,
+            fun (Deep s) -> Generate.shrinkSliding Generate.isWindow s |> Seq.map Deep
         )
 
     static member Product() =
@@ -239,7 +270,7 @@ let private exactCorrelations (w: Window) =
                 .Holds(w.Seed, inputs)
     ]
 
-let private boundedCorrelations (w: Window) =
+let private boundedCorrelations growth (w: Window) =
     let x, weights, filters, y = sizes w
     let g = w.Geometry
     let inputs = [ reals w.Seed x; reals (w.Seed + 1) weights; reals (w.Seed + 2) filters; reals (w.Seed + 3) y ]
@@ -257,7 +288,7 @@ let private boundedCorrelations (w: Window) =
     let terms = [ taps * g.Channels + 1; taps * g.OutChannels; w.Samples * g.OutHeight * g.OutWidth ]
 
     let higham extra =
-        List.map2 (fun n (m: Tensor<float>) i -> 2.02 * float (n + 1) * m.Span[i] + extra) terms magnitudes
+        List.map2 (fun n (m: Tensor<float>) i -> growth * 2.02 * float (n + 1) * m.Span[i] + extra) terms magnitudes
 
     all [
         for φ in
@@ -282,7 +313,7 @@ let ``simd correlation and adjoints = reference on integers`` (Wide s) = exactCo
 
 /// |a − b| ≤ 2γₙ Σ|x||w|. Higham 2002, eq. 3.5.
 [<WideLaw>]
-let ``simd correlation and adjoints ≈ reference on reals`` (Wide s) = boundedCorrelations (windowOf s)
+let ``simd correlation and adjoints ≈ reference on reals`` (Wide s) = boundedCorrelations 1.0 (windowOf s)
 
 /// The dense layer is the 1×1 window over pictures of one pixel.
 [<WideLaw>]
@@ -290,12 +321,9 @@ let ``simd matrix products = reference on integers`` (p: Product) = exactCorrela
 
 /// |a − b| ≤ 2γₙ Σ|x||w|. Higham 2002, eq. 3.5.
 [<WideLaw>]
-let ``simd matrix products ≈ reference on reals`` (p: Product) = boundedCorrelations (productOf p)
+let ``simd matrix products ≈ reference on reals`` (p: Product) = boundedCorrelations 1.0 (productOf p)
 
-/// A sample's result does not depend on the other samples of its batch, to the last bit.
-[<WideLaw>]
-let ``simd correlation of a batch = of its samples, bit for bit`` (Wide s) =
-    let w = windowOf s
+let private sampleBySample (w: Window) =
     let g = w.Geometry
     let x, weights, filters, y = sizes w
     let inputs = [| reals w.Seed x; reals (w.Seed + 1) weights; reals (w.Seed + 2) filters; reals (w.Seed + 3) y |]
@@ -327,6 +355,19 @@ let ``simd correlation of a batch = of its samples, bit for bit`` (Wide s) =
         ]
 
     all [ check AllKernels.fast; check AllKernels.fast32 ]
+
+/// A sample's result does not depend on the other samples of its batch, to the last bit.
+[<WideLaw>]
+let ``simd correlation of a batch = of its samples, bit for bit`` (Wide s) = sampleBySample (windowOf s)
+
+/// Transformed tiles may belong to several pictures, and do not show it.
+[<WideLaw>]
+let ``simd 3×3 windows over a batch = over its samples, bit for bit`` (Deep s) = sampleBySample (windowOf s)
+
+/// Rows of a product are samples.
+[<WideLaw>]
+let ``simd products of rows = of each row, bit for bit`` (p: Product) =
+    sampleBySample (productOf { p with Rows = min p.Rows 40 })
 
 let private withChannels seed (s: Sliding) = { s with Channels = 1 + seed % 37 }
 
@@ -680,3 +721,13 @@ let ``layers ≈ reference with every set of kernels, and read nothing that they
         for kernels in AllKernels.fast do
             List.map2 (near 1e-9) expected (bits kernels (Poisoned<float>())) |> all
     ]
+
+/// Windows of 3×3 at stride 1 over many channels, where transforms pay: integers stay exact, since the transforms of
+/// F(2×2, 3×3) only halve and quarter.
+[<WideLaw>]
+let ``simd 3×3 windows at stride 1 = reference on integers`` (Deep s) = exactCorrelations (windowOf s)
+
+/// Transforms add up to 4 times as many terms, each up to 4 times as large: |a − b| ≤ 16·2γₙ Σ|x||w|.
+/// Lavin and Gray 2016, 4.1; bounds as in Barabasz et al. 2020.
+[<WideLaw>]
+let ``simd 3×3 windows at stride 1 ≈ reference on reals`` (Deep s) = boundedCorrelations 16.0 (windowOf s)
