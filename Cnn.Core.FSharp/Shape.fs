@@ -54,11 +54,11 @@ type Shape private (extents: int[], size: int) =
     /// <summary>The shape of a batch of <paramref name="count"/> samples of this shape.</summary>
     member _.Batch(count: int) : Shape =
         match batch with
-        | Null -> batch <- Shape.Of [| count; yield! extents |]
-        | NonNull known when known[0] <> count -> batch <- Shape.Of [| count; yield! extents |]
-        | _ -> ()
-
-        nonNull batch
+        | NonNull known when known[0] = count -> known
+        | _ ->
+            let made = Shape.Of [| count; yield! extents |]
+            batch <- made
+            made
 
     /// <summary>The shape of one sample of a batch of this shape: all axes but the first.</summary>
     /// <exception cref="T:Cnn.ShapeException">A scalar has no first axis.</exception>

@@ -1,0 +1,116 @@
+/// The IDX format of MNIST: what is read, and what bad bytes get.
+module Cnn.Tests.Formats.IdxLaws
+
+open System
+open System.Buffers.Binary
+open System.IO
+open System.IO.Compression
+open NUnit.Framework
+open Cnn
+open Cnn.FSharp
+open Cnn.Tests.Golden
+open Cnn.Tests.Laws
+open Cnn.Tests.Laws.Closeness
+
+/// An IDX file of unsigned bytes, as the format's description says.
+let private write (extents: int list) (data: byte[]) =
+    let size (n: int) =
+        let bytes = Array.zeroCreate 4
+        BinaryPrimitives.WriteInt32BigEndian(Span bytes, n)
+        bytes
+
+    Array.concat [ [| 0uy; 0uy; 8uy; byte extents.Length |]; Array.collect size (Array.ofList extents); data ]
+
+let private gzip (bytes: byte[]) =
+    use target = new MemoryStream()
+
+    (use zip = new GZipStream(target, CompressionLevel.Fastest)
+     zip.Write(bytes, 0, bytes.Length))
+
+    target.ToArray()
+
+let private bytes seed count =
+    let key = Key.ofSeed seed
+    Array.init count (fun i -> byte (key.Below(256, int64 i)))
+
+/// Pictures and labels of a small set.
+let private (|Files|) (r: Rows) =
+    let height, width = 1 + r.Features % 5, 2 + r.Seed % 3
+    let pixels = bytes r.Seed (r.Count * height * width)
+    let labels = bytes (r.Seed + 1) r.Count |> Array.map (fun b -> b % 10uy)
+    height, width, pixels, labels, write [ r.Count; height; width ] pixels, write [ r.Count ] labels
+
+[<Law>]
+let ``parse ∘ write is the identity, compressed or not`` (Files(height, width, pixels, labels, images, classes)) =
+    let sets = [ Mnist.Parse("i", images, "l", classes); Mnist.Parse("i", gzip images, "l", gzip classes) ]
+
+    all [
+        for set in sets do
+            same (Shape.Of(height, width, 1)) set.Shape
+            same (labels |> Array.map int |> List.ofArray) (List.ofSeq set.Labels)
+
+            same (pixels |> Array.map (fun b -> float32 b / 255.0f) |> List.ofArray) [
+                for i in 0 .. set.Count - 1 do
+                    yield! set.Picture i
+            ]
+    ]
+
+/// The only ways out: a data set, or a DataFormatException that names the file.
+let private isOrderly (images: byte[]) (classes: byte[]) =
+    try
+        Mnist.Parse("images", images, "labels", classes) |> ignore
+        true
+    with :? DataFormatException as e ->
+        e.File = "images" || e.File = "labels"
+
+[<Law>]
+let ``a changed byte, a cut and a splice give a data set or a DataFormatException``
+    (Files(_, _, _, _, images, classes))
+    (position: int)
+    (value: byte)
+    =
+    let at (file: byte[]) = abs (position % file.Length)
+    let changed (file: byte[]) = Array.mapi (fun i b -> if i = at file then value else b) file
+    let cut (file: byte[]) = file[.. at file - 1]
+    let spliced (file: byte[]) = Array.append file file[at file ..]
+
+    all [
+        for damage in [ changed; cut; spliced; gzip >> changed; gzip >> cut; gzip >> spliced ] do
+            same true (isOrderly (damage images) classes)
+            same true (isOrderly images (damage classes))
+    ]
+
+let private refusal (file: byte[]) =
+    nonNull (Assert.Throws<DataFormatException>(fun () -> Idx.parse "file" 3 file |> ignore))
+
+[<Test>]
+let ``sizes are checked before memory is taken`` () =
+    let huge = Array.append [| 0uy; 0uy; 8uy; 3uy |] (Array.create 12 0xFFuy)
+    let error = refusal huge
+    Assert.That(error.Offset, Is.EqualTo 4L)
+
+[<Test>]
+let ``the wrong magic is told with its offset`` () =
+    Assert.That((refusal (write [ 2 ] [| 1uy; 2uy |])).Offset, Is.EqualTo 3L)
+    Assert.That((refusal [| 1uy; 0uy; 8uy; 3uy |]).Offset, Is.EqualTo 0L)
+    Assert.That((refusal [| 0uy; 0uy; 13uy; 3uy |]).Offset, Is.EqualTo 2L)
+    Assert.That((refusal [||]).Offset, Is.EqualTo 0L)
+
+[<Test>]
+let ``a missing file is told by its path`` () =
+    let nowhere = Path.Combine(Path.GetTempPath(), Guid.NewGuid().ToString "N")
+    let error = nonNull (Assert.Throws<FileNotFoundException>(fun () -> Mnist.Load nowhere |> ignore))
+    Assert.That(error.Message, Does.Contain "train-images-idx3-ubyte")
+
+[<Test>]
+let ``MNIST itself: 60,000 and 10,000 pictures, each class as often as it should be`` () =
+    let folder = Vectors.shared () |> Option.map (fun shared -> Path.Combine(shared, "data", "mnist"))
+
+    if not (folder |> Option.exists Directory.Exists) then
+        Assert.Ignore "Set the environment variable CNN_SHARED to a folder that holds `data/mnist`."
+
+    let set = Mnist.Load folder.Value
+    let counts (data: Dataset) = data.Labels |> Seq.countBy id |> Seq.sort |> Seq.map snd |> List.ofSeq
+    Assert.That(counts set.Train, equalTo [ 5923; 6742; 5958; 6131; 5842; 5421; 5918; 6265; 5851; 5949 ])
+    Assert.That(counts set.Test, equalTo [ 980; 1135; 1032; 1010; 982; 892; 958; 1028; 974; 1009 ])
+    Assert.That(set.Train.Shape, equalTo (Shape.Of(28, 28, 1)))
