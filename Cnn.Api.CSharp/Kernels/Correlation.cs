@@ -30,7 +30,7 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
         Span<T> y)
     {
         int images = x.Length / geometry.InputSize;
-        fixed (T* px = x, pw = packed, pb = bias, py = y)
+        fixed (T* px = x, w = weights, pw = packed, pb = bias, py = y)
         {
             if (IsProduct(geometry))
             {
@@ -40,7 +40,11 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
             else
             {
                 Windows windows = Windows.Of(geometry);
-                if (UsesWinograd(geometry))
+                if (RunsAlongPixels(geometry))
+                {
+                    CorrelateAlongPixels(workspace, in windows, px, images, w, pb, activation, py);
+                }
+                else if (UsesWinograd(geometry))
                 {
                     CorrelateWinograd(workspace, in windows, px, images, pw, pb, activation, py);
                 }

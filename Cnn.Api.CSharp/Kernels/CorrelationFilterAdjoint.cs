@@ -39,6 +39,16 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
             return;
         }
 
+        if (Interleaves(in g))
+        {
+            fixed (T* px = x, py = dy, pw = dw)
+            {
+                FilterAdjointInterleaved(workspace, in g, px, py, images, pw);
+            }
+
+            return;
+        }
+
         if (IsProduct(geometry))
         {
             // All pixels of all pictures are one column of one picture.

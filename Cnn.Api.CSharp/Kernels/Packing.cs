@@ -17,6 +17,11 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
     public int PackedLength(Geometry geometry, Packing packing)
     {
         int taps = geometry.KernelHeight * geometry.KernelWidth;
+        if (packing == Packing.Forward && RunsAlongPixels(geometry))
+        {
+            return 0;
+        }
+
         if (UsesWinograd(geometry))
         {
             taps = 16;
@@ -34,6 +39,11 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
         int channels = geometry.Channels, filters = geometry.OutChannels;
         fixed (T* w = weights, d = destination)
         {
+            if (packing == Packing.Forward && RunsAlongPixels(geometry))
+            {
+                return;
+            }
+
             if (UsesWinograd(geometry))
             {
                 PackWinograd(w, channels, filters, packing == Packing.InputAdjoint, d);
@@ -107,7 +117,7 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
                     block[i] = i < used ? Some(source + (nint)(first + i) * rows + k, count) : default;
                 }
 
-                TVector* transposed = Transpose(block, block + width);
+                TVector* transposed = Transpose(block, block + width, width);
                 for (int i = 0; i < count; i++)
                 {
                     TSimd.Store(panel + (nint)(k + i) * panelWidth, transposed[i]);
@@ -125,13 +135,13 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
         }
     }
 
-    // Zipping row i with row i + W/2 into rows 2i and 2i + 1 rotates the bits of an element's (row, lane) by one; after
-    // log₂ W rounds they have changed places. Bounds: W vectors of both; the result is in one of them.
+    // Zipping row i with row i + n/2 into rows 2i and 2i + 1 rotates the bits of an element's position by one; after
+    // log₂ n rounds n rows of W elements have become W rows of n. Bounds: n vectors of both; the result is in one of them.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVector* Transpose(TVector* block, TVector* other)
+    private static TVector* Transpose(TVector* block, TVector* other, int n)
     {
-        int half = TSimd.Width / 2;
-        for (int round = 1; round < TSimd.Width; round *= 2)
+        int half = n / 2;
+        for (int round = 1; round < n; round *= 2)
         {
             for (int i = 0; i < half; i++)
             {
@@ -153,13 +163,31 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Frame(T* source, int rows, int length, int left, T* frame, int frameLength)
     {
+        if (left == 0 && length == frameLength)
+        {
+            new ReadOnlySpan<T>(source, rows * length).CopyTo(new Span<T>(frame, rows * length));
+            return;
+        }
+
         int from = Math.Clamp(left, 0, frameLength), to = Math.Clamp(left + length, from, frameLength);
         for (int r = 0; r < rows; r++, frame += frameLength, source += length)
         {
-            Span<T> row = new(frame, frameLength);
-            row[..from].Clear();
-            new ReadOnlySpan<T>(source + (from - left), to - from).CopyTo(row[from..]);
-            row[to..].Clear();
+            for (int i = 0; i < from; i += TSimd.Width)
+            {
+                Put(frame + i, default, Math.Min(from - i, TSimd.Width));
+            }
+
+            T* inside = source - left;
+            for (int i = from; i < to; i += TSimd.Width)
+            {
+                int count = Math.Min(to - i, TSimd.Width);
+                Put(frame + i, Some(inside + i, count), count);
+            }
+
+            for (int i = to; i < frameLength; i += TSimd.Width)
+            {
+                Put(frame + i, default, Math.Min(frameLength - i, TSimd.Width));
+            }
         }
     }
 }

@@ -68,7 +68,7 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
 
                 for (int p = 0; p < 16; p++)
                 {
-                    TVector* transposed = Transpose(block + (p * width), block + (16 * width));
+                    TVector* transposed = Transpose(block + (p * width), block + (16 * width), width);
                     for (int i = 0; i < width; i++)
                     {
                         TSimd.Store(to + (nint)p * size + (nint)(f + i) * panelWidth, transposed[i]);
