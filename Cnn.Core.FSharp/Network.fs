@@ -111,6 +111,30 @@ module Network =
     /// <exception cref="T:Cnn.ShapeException">The samples have not the shape of the network's input.</exception>
     let predict (network: Network<'T>) (x: Tensor<'T>) = (run (Context.reference Inference) network x).Output
 
+    /// An equal network whose convolutions are cross-correlations with the rotated kernels, rotated once: K * x = rot180 K ⋆ x.
+    let internal correlating (network: Network<'T>) : Network<'T> =
+        let turn (weights: Tensor<'T> list) =
+            match weights with
+            | kernel :: bias -> Tensor.rot180 kernel :: bias
+            | [] -> []
+
+        let rec walk (parts: Primitive<'T> list) θ s =
+            match parts with
+            | [] -> [], [], []
+            | part :: parts ->
+                let θf, θg = List.splitAt part.Parameters θ
+                let sf, sg = List.splitAt part.States s
+                let above, θ', s' = walk parts θg sg
+
+                match part.Spec with
+                | Conv2D conv when conv.Mode = ConvolutionMode.Convolution ->
+                    let plain = Conv2D { conv with Mode = ConvolutionMode.CrossCorrelation }
+                    (Layers.ofSpec plain).Parts @ above, turn θf @ θ', turn sf @ s'
+                | _ -> part :: above, θf @ θ', sf @ s'
+
+        let parts, θ, s = walk network.Layer.Parts network.Parameters network.State
+        { network with Layer = { Parts = parts }; Parameters = θ; State = s }
+
     /// <summary>The network with some of its layers frozen: their weights move from θ to the state and stay as they are.</summary>
     /// <remarks>Layers are told by the names of the summary, as in conv2d_1. Convolutional and dense layers can be frozen.</remarks>
     let freeze (isFrozen: string -> bool) (network: Network<'T>) : Network<'T> =

@@ -10,8 +10,16 @@ module internal Affine =
     [<Struct>]
     type private Manner = { Activation: Activation; IsTrainable: bool; IsRotated: bool }
 
+    /// rot180 K, into memory of the caller's.
     let private rotateInto (turned: Tensor<'T>) (kernel: Tensor<'T>) =
-        (Tensor.rot180 kernel).Span.CopyTo turned.Destination
+        let taps = kernel.Shape[0] * kernel.Shape[1]
+        let size = kernel.Size / taps
+        let source = kernel.Span
+        let target = turned.Destination
+
+        for tap in 0 .. taps - 1 do
+            source.Slice((taps - 1 - tap) * size, size).CopyTo(target.Slice(tap * size, size))
+
         turned
 
     /// A = φ(x ⋆ K + b), the common body of convolutional and dense layers.
