@@ -27,12 +27,13 @@ internal sealed record TrainChoices(string? Preset, string? Schedule, double? We
 /// <summary>The options of the command train.</summary>
 internal sealed class TrainOptions
 {
+    private const string Net = "lenet5";
     private const int Epochs = 5;
 
     /// <summary>Of the networks with batch normalisation, the one whose source trains it too shortly for running averages.</summary>
     private const string RecalibratedPreset = "digits";
 
-    private readonly Option<string> _net = Arguments.Name("--net", "network", Architectures.Names, "lenet5");
+    private readonly Option<string> _net = Arguments.Name("--net", "network", Architectures.Names, Net);
     private readonly Option<DataSource> _data = DataSources.Option();
     private readonly Option<string?> _preset = Arguments.NameOrNone(
         "--preset", "preset", ["source"], "source: epochs, batch size, optimiser and validation share as the network's source has them; other options come first.");
@@ -111,10 +112,13 @@ internal sealed class TrainOptions
         return line.GetValue(_l2) is { } l2 ? optimizer.WithL2(l2) : optimizer;
     }
 
+    /// <summary>Goes by the words of the line: wrong values have not been found yet.</summary>
     private void RefusePresetOfNobody(CommandResult line)
     {
-        if (!line.Children.Any(child => child.Errors.Any()) && line.GetValue(_preset) is not null
-            && line.GetRequiredValue(_net) is var net && Architectures.SourceSettingsOf(net) is null)
+        var word = line.GetResult(_net)?.Tokens is [var token, ..] ? token.Value : Net;
+        if (line.GetResult(_preset) is not null
+            && Architectures.Names.FirstOrDefault(name => name.Equals(word, StringComparison.OrdinalIgnoreCase)) is { } net
+            && Architectures.SourceSettingsOf(net) is null)
         {
             line.AddError($"The source of {net} gives no settings: leave out --preset.");
         }
