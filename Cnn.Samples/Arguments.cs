@@ -10,21 +10,13 @@ internal static class Arguments
     /// <summary>One of a list of names, whatever the case of its letters.</summary>
     public static Option<string> Name(string option, string what, IReadOnlyList<string> names, string standard)
     {
-        var result = new Option<string>(option)
-        {
-            HelpName = "NAME",
-            Description = $"The {what}: {string.Join(", ", names)}.",
-            DefaultValueFactory = _ => standard,
-            CustomParser = argument =>
-            {
-                var word = argument.Tokens[0].Value;
-                var name = names.FirstOrDefault(name => name.Equals(word, StringComparison.OrdinalIgnoreCase));
-                return name ?? Refuse<string>(argument, Unknown(what, word, names));
-            },
-        };
-        result.CompletionSources.Add([.. names]);
-        return result;
+        var result = new Option<string>(option) { Description = $"The {what}: {string.Join(", ", names)}.", DefaultValueFactory = _ => standard };
+        return Among(result, what, names);
     }
+
+    /// <summary>One of a list of names, or null where none is given.</summary>
+    public static Option<string?> NameOrNone(string option, string what, IReadOnlyList<string> names, string description) =>
+        Among(new Option<string?>(option) { Description = description }, what, names);
 
     /// <summary>A whole number that is not too small.</summary>
     public static Option<int> Whole(string option, string description, int standard, int smallest = int.MinValue) => new(option)
@@ -32,29 +24,28 @@ internal static class Arguments
         HelpName = "N",
         Description = description,
         DefaultValueFactory = _ => standard,
-        CustomParser = argument =>
-        {
-            var word = argument.Tokens[0].Value;
-            var wanted = smallest == int.MinValue ? "a whole number" : $"a whole number from {smallest} to {int.MaxValue}";
-            return int.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= smallest
-                ? value
-                : Refuse<int>(argument, $"{option} needs {wanted}, not '{word}'.");
-        },
+        CustomParser = argument => WholeOf(argument, option, smallest) ?? 0,
+    };
+
+    /// <summary>A whole number that is not too small, or null where none is given.</summary>
+    public static Option<int?> WholeOrNone(string option, string description, int smallest) => new(option)
+    {
+        HelpName = "N",
+        Description = description,
+        CustomParser = argument => WholeOf(argument, option, smallest),
     };
 
     /// <summary>A number above 0, or null where none is given.</summary>
-    public static Option<double?> Positive(string option, string description) => new(option)
-    {
-        HelpName = "X",
-        Description = description,
-        CustomParser = argument =>
-        {
-            var word = argument.Tokens[0].Value;
-            return double.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && value > 0 && double.IsFinite(value)
-                ? value
-                : Refuse<double?>(argument, $"{option} needs a number above 0, not '{word}'.");
-        },
-    };
+    public static Option<double?> Positive(string option, string description) =>
+        Number(option, "X", description, "a number above 0", value => value > 0 && double.IsFinite(value));
+
+    /// <summary>A number of 0 or more, or null where none is given.</summary>
+    public static Option<double?> NotNegative(string option, string description) =>
+        Number(option, "X", description, "a number of 0 or more", value => value >= 0 && double.IsFinite(value));
+
+    /// <summary>A share below 1, or null where none is given.</summary>
+    public static Option<double?> Fraction(string option, string description) =>
+        Number(option, "F", description, "a share from 0 to below 1", value => value is >= 0 and < 1);
 
     /// <summary>JSON instead of text.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Print one line of JSON and nothing else." };
@@ -69,4 +60,40 @@ internal static class Arguments
         argument.AddError(reason);
         return default;
     }
+
+    private static Option<T> Among<T>(Option<T> option, string what, IReadOnlyList<string> names)
+        where T : class?
+    {
+        option.HelpName = "NAME";
+        option.CustomParser = argument =>
+        {
+            var word = argument.Tokens[0].Value;
+            var name = names.FirstOrDefault(name => name.Equals(word, StringComparison.OrdinalIgnoreCase));
+            return name as T ?? Refuse<T>(argument, Unknown(what, word, names));
+        };
+        option.CompletionSources.Add([.. names]);
+        return option;
+    }
+
+    private static int? WholeOf(ArgumentResult argument, string option, int smallest)
+    {
+        var word = argument.Tokens[0].Value;
+        var wanted = smallest == int.MinValue ? "a whole number" : $"a whole number from {smallest} to {int.MaxValue}";
+        return int.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= smallest
+            ? value
+            : Refuse<int?>(argument, $"{option} needs {wanted}, not '{word}'.");
+    }
+
+    private static Option<double?> Number(string option, string helpName, string description, string wanted, Func<double, bool> isValid) => new(option)
+    {
+        HelpName = helpName,
+        Description = description,
+        CustomParser = argument =>
+        {
+            var word = argument.Tokens[0].Value;
+            return double.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && isValid(value)
+                ? value
+                : Refuse<double?>(argument, $"{option} needs {wanted}, not '{word}'.");
+        },
+    };
 }

@@ -7,10 +7,15 @@ namespace Cnn.Samples;
 /// <summary>Where pictures come from, as in "synthetic" or "mnist:DIR".</summary>
 /// <param name="Text">As the user gave it.</param>
 /// <param name="Load">Reads or draws pictures to learn from and pictures to test on.</param>
-internal sealed record DataSource(string Text, Func<IScheduler, (Dataset Train, Dataset Test)> Load)
+internal sealed record DataSource(string Text, Func<Loading, (Dataset Train, Dataset Test)> Load)
 {
     public override string ToString() => Text;
 }
+
+/// <summary>How pictures are brought in.</summary>
+/// <param name="Scheduler">Where drawing runs.</param>
+/// <param name="Seed">Decides who is held back for testing, where a source has no test set of its own.</param>
+internal sealed record Loading(IScheduler Scheduler, int Seed);
 
 /// <summary>The data sources of the command line.</summary>
 internal static class DataSources
@@ -20,12 +25,13 @@ internal static class DataSources
 
     private static readonly Kind[] Kinds =
     [
-        new("synthetic", null, (_, scheduler) => (Digits(scheduler, 0, TrainPictures), Digits(scheduler, 1, TestPictures))),
+        new("synthetic", null, (_, loading) => (Digits(loading, 0, TrainPictures), Digits(loading, 1, TestPictures))),
         new("mnist", "DIR", (folder, _) =>
         {
             var (train, test) = Mnist.Load(folder);
             return (train, test);
         }),
+        new("digits8x8", "FILE", (file, loading) => Digits8x8.Load(file, loading.Seed)),
     ];
 
     private static string[] Forms => [.. Kinds.Select(kind => kind.Form)];
@@ -71,14 +77,14 @@ internal static class DataSources
         return pictures.Pad(wanted[0], wanted[1]);
     }
 
-    private static Dataset Digits(IScheduler scheduler, int seed, int count) =>
-        SyntheticDigits.dataset(scheduler, Key.OfSeed(seed), 28, count);
+    private static Dataset Digits(Loading loading, int seed, int count) =>
+        SyntheticDigits.dataset(loading.Scheduler, Key.OfSeed(seed), 28, count);
 
-    private sealed record Kind(string Name, string? Parameter, Func<string, IScheduler, (Dataset, Dataset)> Load)
+    private sealed record Kind(string Name, string? Parameter, Func<string, Loading, (Dataset, Dataset)> Load)
     {
         public string Form => Parameter is null ? Name : $"{Name}:{Parameter}";
 
         public DataSource Source(string parameter) =>
-            new(Parameter is null ? Name : $"{Name}:{parameter}", scheduler => Load(parameter, scheduler));
+            new(Parameter is null ? Name : $"{Name}:{parameter}", loading => Load(parameter, loading));
     }
 }

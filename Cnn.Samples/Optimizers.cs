@@ -12,13 +12,25 @@ internal sealed record Optimizers(string Name, double LearningRate, Func<double,
     [
         new("sgd", 0.1, rate => Optimizer.Sgd(rate)),
         new("momentum", 0.1, rate => Optimizer.Momentum(rate)),
+        new("classic-momentum", 0.01, rate => Optimizer.ClassicMomentum(rate)),
+        new("keras-momentum", 0.01, rate => Optimizer.KerasMomentum(rate)),
+        new("nesterov", 0.01, rate => Optimizer.Nesterov(rate)),
+        new("keras-nesterov", 0.01, rate => Optimizer.KerasNesterov(rate)),
+        new("adagrad", 0.01, rate => Optimizer.Adagrad(rate)),
+        new("keras-adagrad", 0.01, rate => Optimizer.KerasAdagrad(rate)),
+        new("rmsprop", 0.001, rate => Optimizer.RmsProp(rate)),
+        new("keras-rmsprop", 0.001, rate => Optimizer.KerasRmsProp(rate)),
         new("adam", 0.001, rate => Optimizer.Adam(rate)),
+        new("keras-adam", 0.001, rate => Optimizer.KerasAdam(rate)),
+        new("adamw", 0.001, rate => Optimizer.AdamW(rate)),
     ];
 
     public static IReadOnlyList<string> Names => [.. All.Select(choice => choice.Name)];
 
-    public static string LearningRates =>
-        string.Join(", ", All.Select(choice => string.Create(CultureInfo.InvariantCulture, $"{choice.LearningRate} for {choice.Name}")));
+    public static string LearningRates => string.Join("; ", All
+        .GroupBy(choice => choice.LearningRate)
+        .Select(group => string.Create(
+            CultureInfo.InvariantCulture, $"{group.Key} for {string.Join(", ", group.Select(choice => choice.Name))}")));
 
     public static Optimizer Find(string name, double? learningRate)
     {

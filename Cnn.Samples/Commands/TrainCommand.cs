@@ -8,77 +8,88 @@ namespace Cnn.Samples.Commands;
 /// <summary>Trains a network and tests it: the main job.</summary>
 internal static class TrainCommand
 {
-    private const int Epochs = 5;
-
     public static Command Create(CancellationToken cancellationToken)
     {
-        var net = Arguments.Name("--net", "network", Architectures.Names, "lenet5");
-        var data = DataSources.Option();
-        var epochs = Arguments.Whole("--epochs", "Times that the training pictures are gone through.", Epochs, smallest: 1);
-        var batch = Arguments.Whole("--batch", "Pictures of a step.", new FitOptions().BatchSize, smallest: 1);
-        var optimizer = Arguments.Name("--optimizer", "optimiser", Optimizers.Names, "adam");
-        var rate = Arguments.Positive("--learning-rate", $"Length of the steps [default: {Optimizers.LearningRates}].");
-        var seed = Arguments.Whole("--seed", "Decides the first weights and the order of the pictures.", 0);
-        var threads = Arguments.Whole(
-            "--threads", "Processors to use; the result is the same for any number.", Environment.ProcessorCount, smallest: 1);
-        var json = Arguments.Json();
-        var command = new Command("train", "Trains a network and tests it on pictures that it has not seen.")
-        {
-            net, data, epochs, batch, optimizer, rate, seed, threads, json,
-        };
-        command.SetAction(line =>
-        {
-            var job = new Job(
-                line.GetRequiredValue(net),
-                line.GetRequiredValue(data),
-                new FitOptions
-                {
-                    Epochs = line.GetValue(epochs),
-                    BatchSize = line.GetValue(batch),
-                    Optimizer = Optimizers.Find(line.GetRequiredValue(optimizer), line.GetValue(rate)),
-                    Loss = Architectures.LossOf(line.GetRequiredValue(net)),
-                    Seed = line.GetValue(seed),
-                },
-                line.GetValue(threads));
-            Run(job, line.GetValue(json), cancellationToken);
-        });
+        var command = new Command("train", "Trains a network and tests it on pictures that it has not seen.");
+        var options = new TrainOptions();
+        options.AddTo(command);
+        command.SetAction(line => Run(options.Settings(line), cancellationToken));
         return command;
     }
 
-    private static void Run(Job job, bool json, CancellationToken cancellationToken)
+    private static void Run(TrainSettings job, CancellationToken cancellationToken)
     {
+        var report = job.Folder is null ? null : new TrainingReport(job.Folder);
         var network = Architectures.Find(job.Net);
-        var model = network.Build(job.Options.Seed).WithThreads(job.Threads);
-        var (train, test) = job.Data.Load(new ParallelScheduler(job.Threads));
-        (train, test) = (DataSources.Fit(train, job.Data, job.Net, network), DataSources.Fit(test, job.Data, job.Net, network));
-        if (cancellationToken.IsCancellationRequested)
+        var model = network.Build(job.Fit.Seed, job.Precision).WithThreads(job.Threads);
+        var (train, test) = Load(job, network, cancellationToken);
+        if (!job.IsJson)
         {
-            throw new OperationCanceledException("Cancelled before the training began.", cancellationToken);
+            Announce(job, model, train, test);
         }
 
-        if (!json)
+        var options = job.Fit with { Warnings = new Warnings() };
+        var result = TrainingDisplay.Run(model, train, options, job.IsJson, cancellationToken);
+        if (job.Recalibrate)
         {
-            Console.WriteLine(model.Summary(job.Net));
-            Console.WriteLine();
-            Console.WriteLine($"Data      {job.Data}: {train.Count} pictures to learn from, {test.Count} to test on");
-            Console.WriteLine($"Training  {job.Options.Optimizer}, batches of {job.Options.BatchSize}, {job.Threads} × {model.InstructionSet}");
+            result = result with { Model = result.Model.Recalibrate(train) };
         }
 
-        var result = TrainingDisplay.Run(model, train, job.Options, isQuiet: json, cancellationToken);
-        var evaluation = result.Model.Evaluate(test, job.Options.Loss);
-        if (json)
+        var evaluation = result.Model.Evaluate(test, job.Fit.Loss);
+        report?.Write(job, result, evaluation, test);
+        if (job.IsJson)
         {
             PrintJson(job, result, evaluation);
         }
         else
         {
-            Print(result, evaluation);
+            Print(job, result, evaluation);
         }
     }
 
-    private static void Print(FitResult result, Evaluation evaluation)
+    private static (Dataset Train, Dataset Test) Load(TrainSettings job, NetworkBuilder network, CancellationToken cancellationToken)
+    {
+        const string message = "Cancelled before the training began.";
+        var scheduler = new CancellableScheduler(new ParallelScheduler(job.Threads), message, cancellationToken);
+        var (train, test) = job.Data.Load(new Loading(scheduler, job.Fit.Seed));
+        return cancellationToken.IsCancellationRequested
+            ? throw new OperationCanceledException(message, cancellationToken)
+            : (DataSources.Fit(train, job.Data, job.Net, network), DataSources.Fit(test, job.Data, job.Net, network));
+    }
+
+    private static void Announce(TrainSettings job, Model model, Dataset train, Dataset test)
+    {
+        Console.WriteLine(model.Summary(job.Net));
+        Console.WriteLine();
+        Console.WriteLine($"Data      {job.Data}: {train.Count} pictures to learn from, {test.Count} to test on");
+        if (job.Fit.ValidationFraction > 0)
+        {
+            Console.WriteLine(Invariant($"          {100 * job.Fit.ValidationFraction:0.##} % of the first are held back for validation"));
+        }
+
+        if (job.Choices.Preset is { } source)
+        {
+            Console.WriteLine($"Preset    {source}");
+        }
+
+        var schedule = job.Choices.Schedule is { } name ? $", {name} schedule" : "";
+        Console.WriteLine($"Training  {job.Fit.Optimizer}{schedule}, batches of {job.Fit.BatchSize}, {job.Threads} × {model.InstructionSet}");
+    }
+
+    private static void Print(TrainSettings job, FitResult result, Evaluation evaluation)
     {
         Console.WriteLine();
+        if (job.Fit.EarlyStopping is not null)
+        {
+            var reason = result.Reason == StopReason.EarlyStopped ? $"Stopped early after epoch {result.History.Count}" : "All epochs done";
+            Console.WriteLine($"{reason}: these are the weights of epoch {result.Epoch}");
+        }
+
+        if (job.Recalibrate)
+        {
+            Console.WriteLine("Statistics of batch normalisation taken anew over the training pictures");
+        }
+
         ConfusionTable.Print(evaluation.ConfusionMatrix);
         Console.WriteLine();
         Console.WriteLine(Invariant($"Test accuracy {100 * evaluation.Accuracy:F2} % of {evaluation.ConfusionMatrix.Total} pictures, loss {evaluation.Loss:F4}"));
@@ -86,11 +97,11 @@ internal static class TrainCommand
         Console.WriteLine($"Weights {result.Model.InstructionSet} {result.Model.WeightHash}");
     }
 
-    private static void PrintJson(Job job, FitResult result, Evaluation evaluation) => Json.Print(writer =>
+    private static void PrintJson(TrainSettings job, FitResult result, Evaluation evaluation) => Json.Print(writer =>
     {
         writer.WriteString("net", job.Net);
         writer.WriteString("data", job.Data.Text);
-        writer.WriteNumber("epochs", job.Options.Epochs);
+        writer.WriteNumber("epochs", result.History.Count);
         writer.WriteNumber("testAccuracy", evaluation.Accuracy);
         writer.WriteReal("testLoss", evaluation.Loss);
         writer.WriteNumber("trainSeconds", Math.Round(result.Duration.TotalSeconds, 3));
@@ -101,5 +112,8 @@ internal static class TrainCommand
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
-    private sealed record Job(string Net, DataSource Data, FitOptions Options, int Threads);
+    private sealed class Warnings : IProgress<string>
+    {
+        public void Report(string value) => Console.Error.WriteLine("Warning: " + value);
+    }
 }

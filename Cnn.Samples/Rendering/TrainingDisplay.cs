@@ -1,3 +1,4 @@
+using System.Globalization;
 using Cnn.Fluent;
 using Spectre.Console;
 using Spectre.Console.Rendering;
@@ -15,20 +16,30 @@ internal static class TrainingDisplay
     /// <exception cref="OperationCanceledException">Training was cancelled; the message tells how far it came.</exception>
     public static FitResult Run(Model model, Dataset train, FitOptions options, bool isQuiet, CancellationToken cancellationToken)
     {
-        var meter = new TrainingMeter(options.Epochs, train.Count);
-        FitResult Fit(Action<BatchProgress> show) =>
-            model.Fit(train, options with { Progress = new Reporter(meter.Report, show) }, cancellationToken);
+        var meter = new TrainingMeter(options.Epochs);
+        FitResult Fit(Action<BatchProgress> show) => model.Fit(
+            train,
+            options with
+            {
+                Progress = new Reporter<BatchProgress>(progress =>
+                {
+                    meter.Report(progress);
+                    show(progress);
+                }),
+                EpochProgress = isQuiet ? null : new Reporter<EpochResult>(result => PrintValidation(result, options.Epochs)),
+            },
+            cancellationToken);
 
-        var result = isQuiet ? Fit(_ => { }) : Terminal.IsLive ? WithBar(meter, Fit) : WithLines(meter, Fit);
+        var result = isQuiet ? Fit(_ => { }) : Terminal.IsLive ? WithBar(meter, options.Epochs, Fit) : WithLines(meter, Fit);
         return result.Reason == StopReason.Cancelled ? throw new OperationCanceledException(Reached(meter, result), cancellationToken) : result;
     }
 
-    private static FitResult WithBar(TrainingMeter meter, Func<Action<BatchProgress>, FitResult> fit) => AnsiConsole.Progress()
+    private static FitResult WithBar(TrainingMeter meter, int epochs, Func<Action<BatchProgress>, FitResult> fit) => AnsiConsole.Progress()
         .Columns(Columns(meter, AnsiConsole.Profile.Width))
         .Start(context =>
         {
-            var bar = context.AddTask("training", maxValue: meter.Total);
-            return fit(_ => bar.Value = meter.Seen);
+            var bar = context.AddTask("training", maxValue: epochs);
+            return fit(_ => bar.Value = meter.Done);
         });
 
     private static FitResult WithLines(TrainingMeter meter, Func<Action<BatchProgress>, FitResult> fit) => fit(progress =>
@@ -38,6 +49,26 @@ internal static class TrainingDisplay
             Console.WriteLine($"{meter.Position()}  {meter.Quality()}  {meter.Speed()}");
         }
     });
+
+    /// <summary>A line above the bar, or one among others.</summary>
+    private static void PrintValidation(EpochResult result, int epochs)
+    {
+        if (result.Validation is not { } validation)
+        {
+            return;
+        }
+
+        var line = string.Create(
+            CultureInfo.InvariantCulture, $"epoch {result.Epoch}/{epochs}  validation loss {validation.Loss:F4}  {100 * validation.Accuracy:F2} %");
+        if (Terminal.IsLive)
+        {
+            AnsiConsole.WriteLine(line);
+        }
+        else
+        {
+            Console.WriteLine(line);
+        }
+    }
 
     private static int Quarter(int batch, int batches) => (int)((long)batch * LinesPerEpoch / batches);
 
@@ -53,13 +84,9 @@ internal static class TrainingDisplay
     }
 
     /// <summary>Unlike <see cref="Progress{T}"/>, reports at once and on the thread that trains.</summary>
-    private sealed class Reporter(Action<BatchProgress> measure, Action<BatchProgress> show) : IProgress<BatchProgress>
+    private sealed class Reporter<T>(Action<T> report) : IProgress<T>
     {
-        public void Report(BatchProgress value)
-        {
-            measure(value);
-            show(value);
-        }
+        public void Report(T value) => report(value);
     }
 
     private sealed class MeterColumn(Func<string> text) : ProgressColumn

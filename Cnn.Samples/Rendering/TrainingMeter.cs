@@ -4,18 +4,19 @@ using System.Globalization;
 namespace Cnn.Samples.Rendering;
 
 /// <summary>Where a training run is, in words. Read by one thread while another one reports.</summary>
-internal sealed class TrainingMeter(int epochs, int pictures)
+internal sealed class TrainingMeter(int epochs)
 {
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private Reading? _reading;
 
-    /// <summary>Samples of all epochs.</summary>
-    public long Total { get; } = (long)epochs * pictures;
+    /// <summary>Epochs done, the last one in part.</summary>
+    public double Done => _reading?.Done ?? 0;
 
-    /// <summary>Samples seen so far, in all epochs.</summary>
-    public long Seen => _reading is { } reading ? SeenAt(reading.Progress) : 0;
-
-    public void Report(BatchProgress progress) => Volatile.Write(ref _reading, new Reading(progress, _clock.Elapsed));
+    public void Report(BatchProgress progress)
+    {
+        var before = _reading is { Progress: var last } && last.Epoch == progress.Epoch ? last.Samples : 0;
+        Volatile.Write(ref _reading, new Reading(progress, (_reading?.Seen ?? 0) + progress.Samples - before, _clock.Elapsed));
+    }
 
     /// <summary>As in "epoch 1/3  batch 100/313".</summary>
     public string Position() => _reading is { Progress: var p }
@@ -32,18 +33,22 @@ internal sealed class TrainingMeter(int epochs, int pictures)
         ? string.Create(CultureInfo.InvariantCulture, $"{Rate(reading):N0}/s  {Left(reading)} left")
         : "";
 
-    private double Rate(Reading reading) => SeenAt(reading.Progress) / reading.Time.TotalSeconds;
+    private static double Rate(Reading reading) => reading.Seen / reading.Time.TotalSeconds;
 
     private string Left(Reading reading)
     {
-        var left = TimeSpan.FromSeconds((Total - SeenAt(reading.Progress)) / Rate(reading));
+        var left = reading.Time * ((epochs - reading.Done) / reading.Done);
         var hours = left < TimeSpan.FromHours(1) ? "" : $"{(long)left.TotalHours}:";
         return hours + left.ToString(hours == "" ? @"m\:ss" : @"mm\:ss", CultureInfo.InvariantCulture);
     }
 
-    private long SeenAt(BatchProgress progress) => (progress.Epoch - 1L) * pictures + progress.Samples;
-
     private static int Digits(int number) => number.ToString(CultureInfo.InvariantCulture).Length;
 
-    private sealed record Reading(BatchProgress Progress, TimeSpan Time);
+    /// <param name="Progress">Where training is.</param>
+    /// <param name="Seen">Samples seen so far, in all epochs.</param>
+    /// <param name="Time">Since training began.</param>
+    private sealed record Reading(BatchProgress Progress, long Seen, TimeSpan Time)
+    {
+        public double Done => Progress.Epoch - 1 + (double)Progress.Batch / Progress.Batches;
+    }
 }

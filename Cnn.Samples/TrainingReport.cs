@@ -1,0 +1,173 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Cnn.Fluent;
+using Cnn.Samples.Commands;
+using Cnn.Samples.Rendering;
+
+namespace Cnn.Samples;
+
+/// <summary>What training came to, as files of a folder.</summary>
+internal sealed class TrainingReport
+{
+    private const int CalibrationBins = 15;
+
+    private static readonly int[] TopRanks = [2, 3, 5];
+
+    private readonly string _folder;
+
+    /// <summary>Makes the folder, so that it fails before the training, if it must.</summary>
+    public TrainingReport(string folder)
+    {
+        _ = Directory.CreateDirectory(folder);
+        _folder = folder;
+    }
+
+    public void Write(TrainSettings job, FitResult result, Evaluation evaluation, Dataset test)
+    {
+        Write("history.csv", Csv(result.History));
+        Write("history.json", Json.Text(writer => WriteHistory(writer, result.History), isIndented: true) + "\n");
+        Write("metrics.json", Json.Text(writer => WriteMetrics(writer, job, result, evaluation, test), isIndented: true) + "\n");
+    }
+
+    /// <summary>The file is there as a whole or not at all.</summary>
+    private void Write(string name, string text)
+    {
+        var path = Path.Combine(_folder, name);
+        var temporary = Path.Combine(_folder, $".{name}.{Guid.NewGuid():N}");
+        try
+        {
+            File.WriteAllText(temporary, text);
+            File.Move(temporary, path, overwrite: true);
+        }
+        finally
+        {
+            File.Delete(temporary);
+        }
+    }
+
+    private static string Csv(IReadOnlyList<EpochResult> history)
+    {
+        var text = new StringBuilder("epoch,loss,accuracy,learningRate,validationLoss,validationAccuracy\n");
+        foreach (var epoch in history)
+        {
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"{epoch.Epoch},{epoch.Loss},{epoch.Accuracy},{epoch.LearningRate},{epoch.Validation?.Loss},{epoch.Validation?.Accuracy}\n");
+        }
+
+        return text.ToString();
+    }
+
+    private static void WriteHistory(Utf8JsonWriter writer, IReadOnlyList<EpochResult> history) => WriteArray(writer, "history", history, epoch =>
+    {
+        writer.WriteStartObject();
+        writer.WriteNumber("epoch", epoch.Epoch);
+        writer.WriteReal("loss", epoch.Loss);
+        writer.WriteNumber("accuracy", epoch.Accuracy);
+        writer.WriteNumber("learningRate", epoch.LearningRate);
+        writer.WriteReal("validationLoss", epoch.Validation?.Loss);
+        writer.WriteReal("validationAccuracy", epoch.Validation?.Accuracy);
+        writer.WriteEndObject();
+    });
+
+    private static void WriteMetrics(Utf8JsonWriter writer, TrainSettings job, FitResult result, Evaluation evaluation, Dataset test)
+    {
+        var predictions = result.Model.Predict(test);
+        var labels = test.Labels.ToArray();
+        var outputs = predictions[0].Probabilities.Count;
+        var probabilities = Tensor<double>.Of(Shape.Of(predictions.Count, outputs), [.. predictions.SelectMany(p => p.Probabilities)]);
+        writer.WriteNumber("accuracy", evaluation.Accuracy);
+        writer.WriteReal("loss", evaluation.Loss);
+        writer.WriteReal("logLoss", FSharp.Metrics.logLoss(labels, probabilities));
+        writer.WriteReal("calibrationError", FSharp.Metrics.calibrationError(CalibrationBins, labels, probabilities));
+        writer.WriteStartObject("topK");
+        foreach (var rank in TopRanks.Where(rank => rank < outputs))
+        {
+            writer.WriteNumber(rank.ToString(CultureInfo.InvariantCulture), FSharp.Metrics.topK(rank, labels, probabilities));
+        }
+
+        writer.WriteEndObject();
+        WriteScores(writer, evaluation.ConfusionMatrix);
+        WriteSettings(writer, job, result);
+    }
+
+    private static void WriteScores(Utf8JsonWriter writer, ConfusionMatrix matrix)
+    {
+        var classes = Enumerable.Range(0, matrix.Classes);
+        WriteArray(writer, "classes", classes, c =>
+        {
+            writer.WriteStartObject();
+            writer.WriteString("name", matrix.ClassNames[c]);
+            WriteScore(writer, matrix.Score(c));
+            writer.WriteEndObject();
+        });
+        writer.WriteStartObject("averages");
+        foreach (var average in Enum.GetValues<Average>())
+        {
+            writer.WriteStartObject(average.ToString().ToLowerInvariant());
+            WriteScore(writer, matrix.Score(average));
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndObject();
+        WriteArray(writer, "confusionMatrix", classes, row =>
+        {
+            writer.WriteStartArray();
+            foreach (var column in classes)
+            {
+                writer.WriteNumberValue(matrix[row, column]);
+            }
+
+            writer.WriteEndArray();
+        });
+    }
+
+    private static void WriteScore(Utf8JsonWriter writer, ClassScore score)
+    {
+        writer.WriteNumber("precision", score.Precision);
+        writer.WriteNumber("recall", score.Recall);
+        writer.WriteNumber("f1", score.F1);
+        writer.WriteNumber("support", score.Support);
+    }
+
+    private static void WriteSettings(Utf8JsonWriter writer, TrainSettings job, FitResult result)
+    {
+        writer.WriteStartObject("settings");
+        writer.WriteString("net", job.Net);
+        writer.WriteString("data", job.Data.Text);
+        writer.WriteString("preset", job.Choices.Preset);
+        writer.WriteNumber("epochs", job.Fit.Epochs);
+        writer.WriteNumber("batchSize", job.Fit.BatchSize);
+        writer.WriteString("optimizer", job.Fit.Optimizer.Kind.ToString());
+        writer.WriteNumber("learningRate", job.Fit.Optimizer.LearningRate);
+        writer.WriteString("schedule", job.Choices.Schedule);
+        writer.WriteReal("weightDecay", job.Choices.WeightDecay);
+        writer.WriteReal("l2", job.Choices.L2);
+        writer.WriteString("loss", $"{job.Fit.Loss?.Kind}");
+        writer.WriteString("reduction", $"{job.Fit.Loss?.Reduction}");
+        writer.WriteNumber("validation", job.Fit.ValidationFraction);
+        writer.WriteReal("earlyStopping", job.Fit.EarlyStopping?.Patience);
+        writer.WriteBoolean("recalibrate", job.Recalibrate);
+        writer.WriteString("precision", job.Precision == Precision.Single ? "float" : "double");
+        writer.WriteEndObject();
+        writer.WriteNumber("seed", job.Fit.Seed);
+        writer.WriteNumber("epochsDone", result.History.Count);
+        writer.WriteNumber("epoch", result.Epoch);
+        writer.WriteString("stopReason", result.Reason.ToString());
+        writer.WriteNumber("parameters", result.Model.ParameterCount);
+        writer.WriteString("instructionSet", result.Model.InstructionSet);
+        writer.WriteString("weightHash", result.Model.WeightHash);
+    }
+
+    private static void WriteArray<T>(Utf8JsonWriter writer, string name, IEnumerable<T> items, Action<T> write)
+    {
+        writer.WriteStartArray(name);
+        foreach (var item in items)
+        {
+            write(item);
+        }
+
+        writer.WriteEndArray();
+    }
+}
