@@ -106,6 +106,26 @@ module Loss =
                 elif label = c then 1.0
                 else 0.0
 
+    /// −Σ_c t[c]·log a[c] for probabilities a: outputs without a target do not count.
+    let private crossEntropy (p: float[]) (y: float[]) =
+        let mutable sum = 0.0
+
+        for c in 0 .. p.Length - 1 do
+            if y[c] <> 0.0 then
+                sum <- sum - y[c] * log (max p[c] floor)
+
+        sum
+
+    /// Σ_c t[c]·(logsumexp z − z[c]).
+    let private logitCrossEntropy (z: float[]) (y: float[]) largest total =
+        let mutable sum = 0.0
+
+        for c in 0 .. z.Length - 1 do
+            if y[c] <> 0.0 then
+                sum <- sum + y[c] * (largest + log total - z[c])
+
+        sum
+
     /// One row: loss of its outputs p against targets y, with the gradient written to d.
     let private row kind (p: float[]) (y: float[]) (d: float[]) =
         let outputs = float p.Length
@@ -115,18 +135,20 @@ module Loss =
             for c in 0 .. p.Length - 1 do
                 d[c] <- -y[c] / max p[c] floor
 
-            -(Array.fold2 (fun sum a t -> if t = 0.0 then sum else sum + t * log (max a floor)) 0.0 p y)
+            crossEntropy p y
         | LossKind.SoftmaxCrossEntropy ->
             let largest = Array.max p
-            let total = p |> Array.sumBy (fun z -> exp (z - largest))
             let mass = Array.sum y
+            let mutable total = 0.0
 
             for c in 0 .. p.Length - 1 do
-                d[c] <- mass * exp (p[c] - largest) / total - y[c]
+                d[c] <- exp (p[c] - largest)
+                total <- total + d[c]
 
-            // logsumexp(z) − z[t], weighted by the targets.
-            mass * (largest + log total)
-            - Array.fold2 (fun sum z t -> if t = 0.0 then sum else sum + t * z) 0.0 p y
+            for c in 0 .. p.Length - 1 do
+                d[c] <- mass * d[c] / total - y[c]
+
+            logitCrossEntropy p y largest total
         | LossKind.BinaryCrossEntropy
         | LossKind.SummedBinaryCrossEntropy ->
             let outputs = if kind = LossKind.BinaryCrossEntropy then outputs else 1.0

@@ -30,14 +30,30 @@ module Optimizer =
 
     /// Elements that one iteration of a parallel loop takes; results do not depend on it.
     [<Literal>]
-    let private Chunk = 8192
+    let private ChunkSize = 8192
 
-    /// (tensor, first element, elements) for all chunks of a list of tensors.
+    /// A piece of a list of tensors: which one, its first element, and how many.
+    [<Struct>]
+    type internal Chunk = { Tensor: int; First: int; Count: int }
+
+    /// The pieces that parallel loops over θ take; worked out once for a training.
     let internal chunks (θ: Parameters<'T>) = [|
         for i, t in List.indexed θ do
-            for first in 0..Chunk .. t.Size - 1 do
-                struct (i, first, min Chunk (t.Size - first))
+            for first in 0..ChunkSize .. t.Size - 1 do
+                { Tensor = i; First = first; Count = min ChunkSize (t.Size - first) }
     |]
+
+    let private read (tensors: Tensor<'T>[]) chunk =
+        if tensors.Length = 0 then
+            ReadOnlySpan.Empty
+        else
+            (tensors[chunk.Tensor]).Span.Slice(chunk.First, chunk.Count)
+
+    let private write (tensors: Tensor<'T>[]) chunk =
+        if tensors.Length = 0 then
+            Span.Empty
+        else
+            (tensors[chunk.Tensor]).Destination.Slice(chunk.First, chunk.Count)
 
     /// <summary>No steps taken; m = 0, and v = 0 but for Keras' Adagrad.</summary>
     let start (optimizer: Optimizer) (θ: Parameters<'T>) : OptimizerState<'T> =
@@ -54,34 +70,31 @@ module Optimizer =
         }
 
     /// ‖g‖ over all tensors together: squares are added chunk by chunk, the chunks in order.
-    let private norm (scheduler: IScheduler) chunks (gradients: Tensor<'T>[]) =
-        let sums = Array.zeroCreate<float>(Array.length chunks)
+    let private norm (scheduler: IScheduler) (chunks: Chunk[]) (gradients: Tensor<'T>[]) =
+        let sums = Array.zeroCreate<float> chunks.Length
 
         scheduler.For(
             chunks.Length,
-            fun chunk ->
-                let struct (i, first, count) = chunks[chunk]
-
-                for g in (gradients[i]).Span.Slice(first, count) do
+            fun c ->
+                for g in read gradients chunks[c] do
                     let g = Number.toFloat g
-                    sums[chunk] <- sums[chunk] + g * g
+                    sums[c] <- sums[c] + g * g
         )
 
         sqrt (Array.sum sums)
 
-    /// One step at a learning rate, with memory from a workspace.
+    /// One step at a learning rate, with memory from a workspace, over the chunks of θ.
     let internal updateIn
         (workspace: IWorkspace<'T>)
         (backend: Backend<'T>)
         (optimizer: Optimizer)
+        (chunks: Chunk[])
         rate
         (state: OptimizerState<'T>)
         (θ: Parameters<'T>)
         (θ̄: Parameters<'T>)
         =
         let like (ts: Parameters<'T>) = ts |> List.map (fun t -> workspace.Tensor t.Shape)
-
-        let chunks = chunks θ
         let gradients = Array.ofList θ̄
 
         let scale =
@@ -91,44 +104,27 @@ module Optimizer =
                 min 1.0 (optimizer.ClipNorm / norm backend.Scheduler chunks gradients)
 
         let step isWeight = { optimizer.Update(state.Step + 1, rate, isWeight) with GradientScale = scale }
-
         let ofWeight, ofOther = step true, step false
-
-        let next = { Step = state.Step + 1; Moments = like state.Moments; Squares = like state.Squares }
-
         let θ' = like θ
-        let read, write = [ θ; state.Moments; state.Squares ], [ θ'; next.Moments; next.Squares ]
-
-        let read, write =
-            read |> List.map Array.ofList |> Array.ofList, write |> List.map Array.ofList |> Array.ofList
+        let next = { Step = state.Step + 1; Moments = like state.Moments; Squares = like state.Squares }
+        let old, fresh = Array.ofList θ, Array.ofList θ'
+        let oldMoments, freshMoments = Array.ofList state.Moments, Array.ofList next.Moments
+        let oldSquares, freshSquares = Array.ofList state.Squares, Array.ofList next.Squares
 
         backend.Scheduler.For(
             chunks.Length,
-            fun chunk ->
-                let struct (i, first, count) = chunks[chunk]
-
-                // A slot that the rule has not is empty.
-                let old k =
-                    if read[k].Length = 0 then
-                        ReadOnlyMemory.Empty
-                    else
-                        (read[k][i]).Memory.Slice(first, count)
-
-                let fresh k =
-                    if write[k].Length = 0 then
-                        Memory.Empty
-                    else
-                        (write[k][i]).DestinationPart(first, count)
+            fun c ->
+                let chunk = chunks[c]
 
                 backend.Kernels.Update(
-                    (if (gradients[i]).Shape.Rank > 1 then ofWeight else ofOther),
-                    (gradients[i]).Span.Slice(first, count),
-                    (old 0).Span,
-                    (old 1).Span,
-                    (old 2).Span,
-                    (fresh 0).Span,
-                    (fresh 1).Span,
-                    (fresh 2).Span
+                    (if (gradients[chunk.Tensor]).Shape.Rank > 1 then ofWeight else ofOther),
+                    read gradients chunk,
+                    read old chunk,
+                    read oldMoments chunk,
+                    read oldSquares chunk,
+                    write fresh chunk,
+                    write freshMoments chunk,
+                    write freshSquares chunk
                 )
         )
 
@@ -136,7 +132,7 @@ module Optimizer =
 
     /// <summary>One step at a learning rate: (state, θ, θ̄) ↦ (next state, θ + Δ).</summary>
     let updateAt rate (backend: Backend<'T>) (optimizer: Optimizer) (state: OptimizerState<'T>) θ θ̄ =
-        updateIn (FreshWorkspace<'T>()) backend optimizer rate state θ θ̄
+        updateIn (FreshWorkspace<'T>()) backend optimizer (chunks θ) rate state θ θ̄
 
     /// <summary>One step at the optimiser's own learning rate: (state, θ, θ̄) ↦ (next state, θ + Δ).</summary>
     let update backend (optimizer: Optimizer) (state: OptimizerState<'T>) θ θ̄ =

@@ -86,6 +86,7 @@ module internal Sharding =
         (backend: Backend<'T>)
         (memory: StepMemory<'T>)
         (segments: Segment<'T> list)
+        (chunks: Optimizer.Chunk[])
         shards
         (loss: Loss)
         (key: Key)
@@ -197,17 +198,17 @@ module internal Sharding =
 
         // The shards' gradients are added in shard order, into those of shard 0, a piece of each tensor at a time.
         let parts = Array.ofList θ̄
-        let total = θ̄ |> List.map Array.head
-        let chunks = Optimizer.chunks total
 
         backend.Scheduler.For(
             chunks.Length,
-            fun chunk ->
-                let struct (i, from, count) = chunks[chunk]
-                let sum = (parts[i][0]).DestinationPart(from, count)
+            fun c ->
+                let chunk = chunks[c]
+                let addends = parts[chunk.Tensor]
+                let sum = (addends[0]).Destination.Slice(chunk.First, chunk.Count)
 
-                for part in Seq.skip 1 parts[i] do
-                    backend.Kernels.Accumulate(part.Span.Slice(from, count), sum.Span)
+                for shard in 1 .. addends.Length - 1 do
+                    backend.Kernels.Accumulate((addends[shard]).Span.Slice(chunk.First, chunk.Count), sum)
         )
 
+        let total = θ̄ |> List.map Array.head
         { Loss = value; Correct = right; Gradient = total; State = state }

@@ -133,6 +133,7 @@ module Training =
         let loss = settings.Loss |> Option.defaultWith (fun () -> Network.standardLoss network)
         let layer, fused = Network.fuse loss network.Layer
         let segments = Sharding.segments layer
+        let chunks = Optimizer.chunks network.Parameters
         let key = Key.ofSeed settings.Seed
         let dropout, shuffle = key.Child Purpose.Dropout, key.Child Purpose.Shuffle
         let batches = Dataset.batches settings.BatchSize settings.DropLast dataset.Count
@@ -160,6 +161,7 @@ module Training =
                         backend
                         memory
                         segments
+                        chunks
                         shards
                         fused
                         (dropout.Child(int64 t))
@@ -179,6 +181,7 @@ module Training =
                         buffer
                         backend
                         settings.Optimizer
+                        chunks
                         rate
                         point.Optimizer
                         point.Parameters

@@ -22,6 +22,43 @@ module internal Affine =
 
         turned
 
+    /// ∂L/∂K[u,v,c,f] = Σ δ[n,i,j,f]·x[n, i·s+u·d−p, j·s+v·d−p, c], ∂L/∂b_f = Σ δ[n,i,j,f]. Fossheim 2022, eq. 36–41.
+    let private gradient
+        (context: Context<'T>)
+        manner
+        (g: Geometry)
+        (x: Tensor<'T>)
+        (δ: Tensor<'T>)
+        (weights: Tensor<'T> list)
+        =
+        let kernels, workspace = context.Kernels, context.Workspace
+        let K̄ = workspace.Gradient weights.Head.Shape
+        kernels.CorrelateFilterAdjoint(workspace, g, x.Span, δ.Span, K̄.Destination)
+
+        // Lemma 11.5.1: ∇_{rot X} g = rot(∇_X g).
+        let K̄ = if manner.IsRotated then rotateInto (workspace.Gradient K̄.Shape) K̄ else K̄
+
+        match weights.Tail with
+        | [] -> [ K̄ ]
+        | b :: _ ->
+            let b̄ = workspace.Gradient b.Shape
+            kernels.SumRows(δ.Span, b̄.Destination)
+            [ K̄; b̄ ]
+
+    /// x̄: δ[n,i,j,f]·K[u,v,c,f] added to row i·s+u·d−p, column j·s+v·d−p. Fossheim 2022, eq. 30, 70.
+    let private inputGradient
+        (context: Context<'T>)
+        (g: Geometry)
+        (x: Tensor<'T>)
+        (δ: Tensor<'T>)
+        (kernel: Tensor<'T>)
+        =
+        let kernels, workspace = context.Kernels, context.Workspace
+        let x̄ = workspace.Tensor x.Shape
+        let packed = workspace.Packed(kernels, g, Packing.InputAdjoint, kernel)
+        kernels.CorrelateInputAdjoint(workspace, g, δ.Span, kernel.Span, packed.Span, x̄.Destination)
+        x̄
+
     /// A = φ(x ⋆ K + b), the common body of convolutional and dense layers.
     let private affine manner (context: Context<'T>) (g: Geometry) (output: Shape) θ s (x: Tensor<'T>) =
         let kernels, workspace = context.Kernels, context.Workspace
@@ -50,34 +87,15 @@ module internal Affine =
         if isSoftmax then
             kernels.Softmax(Elementwise.channels y, y.Span, y.Destination)
 
-        let kernelGradient (δ: Tensor<'T>) =
-            let K̄ = workspace.Gradient kernel.Shape
-            kernels.CorrelateFilterAdjoint(workspace, g, x.Span, δ.Span, K̄.Destination)
-
-            // Lemma 11.5.1: ∇_{rot X} g = rot(∇_X g).
-            if manner.IsRotated then rotateInto (workspace.Gradient kernel.Shape) K̄ else K̄
-
-        let biasGradient (δ: Tensor<'T>) (b: Tensor<'T>) =
-            let b̄ = workspace.Gradient b.Shape
-            kernels.SumRows(δ.Span, b̄.Destination)
-            b̄
-
-        let inputGradient (δ: Tensor<'T>) =
-            let x̄ = workspace.Tensor x.Shape
-            let packed = workspace.Packed(kernels, g, Packing.InputAdjoint, kernel)
-            kernels.CorrelateInputAdjoint(workspace, g, δ.Span, kernel.Span, packed.Span, x̄.Destination)
-            x̄
-
         let pullback (ȳ: Tensor<'T>) =
             let δ = Elementwise.activationAdjoint context manner.Activation y ȳ
+            let θ̄ = if manner.IsTrainable then gradient context manner g x δ weights else []
 
-            let θ̄ =
-                if manner.IsTrainable then
-                    kernelGradient δ :: List.map (biasGradient δ) weights.Tail
-                else
-                    []
-
-            θ̄, (if context.NeedsInputGradient then inputGradient δ else Tensor<'T>.Empty)
+            θ̄,
+            (if context.NeedsInputGradient then
+                 inputGradient context g x δ kernel
+             else
+                 Tensor<'T>.Empty)
 
         { Output = y; State = s; Pullback = pullback }
 
