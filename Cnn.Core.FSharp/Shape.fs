@@ -53,6 +53,7 @@ type Shape private (extents: int[], size: int) =
 
     /// <summary>The shape of a batch of <paramref name="count"/> samples of this shape.</summary>
     member _.Batch(count: int) : Shape =
+        // The field is read once: another thread may put a batch of another size there at any time.
         match batch with
         | NonNull known when known[0] = count -> known
         | _ ->
@@ -63,13 +64,15 @@ type Shape private (extents: int[], size: int) =
     /// <summary>The shape of one sample of a batch of this shape: all axes but the first.</summary>
     /// <exception cref="T:Cnn.ShapeException">A scalar has no first axis.</exception>
     member _.Sample: Shape =
-        if isNull sample then
+        match sample with
+        | NonNull known -> known
+        | Null ->
             if extents.Length = 0 then
                 raise (ShapeException("Shape", "a batch axis", "a scalar", "Add an axis for the samples."))
 
-            sample <- Shape.Of(Array.tail extents)
-
-        nonNull sample
+            let made = Shape.Of(Array.tail extents)
+            sample <- made
+            made
 
     /// <summary>Extents joined by ×, as in 28×28×6.</summary>
     override _.ToString() = if extents.Length = 0 then "scalar" else String.Join('×', extents)

@@ -148,3 +148,23 @@ let ``parameters are counted as F(k_h k_w C + 1), (D + 1)U and 4d`` (s: Sliding)
 let ``Output shape = shape of Run's output`` (Learning point) =
     let promised = Layer.output point.Layer point.X.Shape.Sample
     same (string (promised.Batch point.X.Shape[0])) (string point.Run.Output.Shape)
+
+/// A shape may be shared between threads that ask it for batches of different sizes.
+[<Test>]
+let ``Batch n is a batch of n, also for many threads at once`` () =
+    let shape = Shape.Of(3, 2)
+    let wrong = ref 0
+
+    System.Threading.Tasks.Parallel.For(
+        0,
+        400000,
+        System.Threading.Tasks.ParallelOptions(MaxDegreeOfParallelism = 8),
+        fun i ->
+            let batch = shape.Batch(i % 3)
+
+            if batch[0] <> i % 3 || batch.Sample <> shape then
+                System.Threading.Interlocked.Increment(&wrong.contents) |> ignore
+    )
+    |> ignore
+
+    Assert.That(wrong.Value, equalTo 0)
