@@ -78,7 +78,7 @@ internal static class DataSources
     }
 
     private static Dataset Digits(Loading loading, int seed, int count) =>
-        SyntheticDigits.dataset(loading.Scheduler, Key.OfSeed(seed), 28, count);
+        FSharp.SyntheticDigits.dataset(loading.Scheduler, Key.OfSeed(seed), 28, count);
 
     private sealed record Kind(string Name, string? Parameter, Func<string, Loading, (Dataset, Dataset)> Load)
     {

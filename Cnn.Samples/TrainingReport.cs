@@ -112,15 +112,7 @@ internal sealed class TrainingReport
 
         writer.WriteEndObject();
         WriteArray(writer, "confusionMatrix", classes, row =>
-        {
-            writer.WriteStartArray();
-            foreach (var column in classes)
-            {
-                writer.WriteNumberValue(matrix[row, column]);
-            }
-
-            writer.WriteEndArray();
-        });
+            writer.WriteRawValue($"\n    [{string.Join(", ", classes.Select(column => matrix[row, column].ToString(CultureInfo.InvariantCulture)))}]"));
     }
 
     private static void WriteScore(Utf8JsonWriter writer, ClassScore score)

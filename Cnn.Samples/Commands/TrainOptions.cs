@@ -29,6 +29,7 @@ internal sealed class TrainOptions
 {
     private const string Net = "lenet5";
     private const int Epochs = 5;
+    private static readonly string[] Presets = ["source"];
 
     /// <summary>Of the networks with batch normalisation, the one whose source trains it too shortly for running averages.</summary>
     private const string RecalibratedPreset = "digits";
@@ -36,7 +37,7 @@ internal sealed class TrainOptions
     private readonly Option<string> _net = Arguments.Name("--net", "network", Architectures.Names, Net);
     private readonly Option<DataSource> _data = DataSources.Option();
     private readonly Option<string?> _preset = Arguments.NameOrNone(
-        "--preset", "preset", ["source"], "source: epochs, batch size, optimiser and validation share as the network's source has them; other options come first.");
+        "--preset", "preset", Presets, "source: epochs, batch size, optimiser and validation share as the network's source has them; other options come first.");
     private readonly Option<int> _epochs = Arguments.Whole("--epochs", "Times that the training pictures are gone through.", Epochs, smallest: 1);
     private readonly Option<int> _batch = Arguments.Whole("--batch", "Pictures of a step.", new FitOptions().BatchSize, smallest: 1);
     private readonly Option<string> _optimizer = Arguments.Name("--optimizer", "optimiser", Optimizers.Names, "adam");
@@ -116,7 +117,7 @@ internal sealed class TrainOptions
     private void RefusePresetOfNobody(CommandResult line)
     {
         var word = line.GetResult(_net)?.Tokens is [var token, ..] ? token.Value : Net;
-        if (line.GetResult(_preset) is not null
+        if (line.GetResult(_preset)?.Tokens is [{ Value: var preset }, ..] && Presets.Contains(preset, StringComparer.OrdinalIgnoreCase)
             && Architectures.Names.FirstOrDefault(name => name.Equals(word, StringComparison.OrdinalIgnoreCase)) is { } net
             && Architectures.SourceSettingsOf(net) is null)
         {
