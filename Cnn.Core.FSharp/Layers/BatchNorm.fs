@@ -98,8 +98,8 @@ module internal Normalization =
         { Output = normalize context x μ scale β; State = next; Pullback = pullback }
 
     let batchNorm (spec: BatchNorm) : Layer<'T> =
-        if not (spec.Epsilon > 0.0 && System.Double.IsFinite spec.Epsilon) then
-            raise (ArgumentOutOfRangeException("epsilon", spec.Epsilon, "Batch normalisation needs ε above 0."))
+        if not (spec.Epsilon >= 0.0 && Double.IsFinite spec.Epsilon) then
+            raise (ArgumentOutOfRangeException("epsilon", spec.Epsilon, "Batch normalisation needs ε of 0 or more."))
 
         if not (spec.Momentum >= 0.0 && spec.Momentum < 1.0) then
             raise (
