@@ -128,6 +128,9 @@ module internal Drawing =
 
     let field (key: Key) = Array.init (Knots * Knots * Channels) (fun i -> key.Normal(int64 i))
 
+    /// The field that bends nothing and presses evenly.
+    let flat: float[] = Array.zeroCreate (Knots * Knots * Channels)
+
     /// Smoothed noise moves every point (Simard, Steinkraus and Platt 2003); splines, so that only strokes pay for it.
     let bend (field: float[]) (p: Point) =
         let inline cell u = max 0 (min (Cells - 1) (int (u * float Cells)))
@@ -212,35 +215,3 @@ module internal Drawing =
             let tone = tones.Paper + (tones.Ink - tones.Paper) * float picture[i]
             let grain = tones.Grain * nearlyNormal (key.Bits(int64 i))
             picture[i] <- float32 (max 0.0 (min 1.0 (tone + grain)))
-
-    let require name low high (value: int) =
-        if value < low || value > high then
-            raise (ArgumentOutOfRangeException(name, value, "From " + string low + " to " + string high + "."))
-
-    /// The largest side of a square picture that fits into an array.
-    [<Literal>]
-    let Largest = 46340
-
-    /// Pictures that one iteration of a parallel loop draws.
-    [<Literal>]
-    let private Portion = 100
-
-    /// Pictures 0 … count − 1, drawn at once on the threads of a scheduler and kept as bytes; draw returns the label.
-    let collect (scheduler: IScheduler) (shape: Shape) names count (draw: int -> float32[] -> int) =
-        require (nameof count) 0 (Array.MaxLength / shape.Size) count
-        let pixels: byte[] = Array.zeroCreate (count * shape.Size)
-        let labels = Array.zeroCreate count
-
-        scheduler.For(
-            (count + Portion - 1) / Portion,
-            fun piece ->
-                let picture = Array.zeroCreate shape.Size
-
-                for index in piece * Portion .. min count ((piece + 1) * Portion) - 1 do
-                    labels[index] <- draw index picture
-
-                    for i in 0 .. picture.Length - 1 do
-                        pixels[index * picture.Length + i] <- byte (255.0f * picture[i] + 0.5f)
-        )
-
-        Dataset.OfBytes(shape, ReadOnlyMemory pixels, labels, names)

@@ -68,51 +68,116 @@ module SyntheticDigits =
         Drawing.write (hand writing size) (Drawing.field (key.Child 1L)) size way picture
         Drawing.develop (tones writing) (key.Child 2L) picture
 
-    let private names = Array.init 10 string
+    /// The hand of a painter of house numbers: broad strokes, hardly bent.
+    let private broadHand (key: Key) size =
+        let inline between low high i = low + (high - low) * key.Uniform i
+        let height = between 0.62 0.95 2L
+        let width = height * between 0.75 1.15 3L
+        let slant = height * between -0.1 0.25 4L
+        let radius = max (between 0.04 0.085 8L) (0.5 / float size)
 
-    /// Labels have the negative children of the same key.
-    let private pictureKey key (index: int) = key |> Key.child Purpose.Data |> Key.child (int64 index)
+        {
+            Drawing.hand (between -0.12 0.12 1L) width height slant radius (between 0.6 1.6 9L) with
+                ShiftX = between -0.09 0.09 5L
+                ShiftY = between -0.09 0.09 6L
+                Bend = between 0.0 0.04 7L
+        }
+
+    /// How often there is another digit on a side.
+    [<Literal>]
+    let private Company = 0.7
+
+    /// A digit in the middle and often one on either side, on the same line; the picture's edges cut them off.
+    let private writeColor (key: Key) size digit (picture: Span<float32>) =
+        picture.Clear()
+        let writing = key.Child 3L
+        let hand = broadHand writing size
+        let spacing = 0.58 + 2.0 * hand.Radius + 0.15 * writing.Uniform 10L
+
+        for place in -1 .. 1 do
+            let key = key.Child(int64 (5 + place))
+
+            if place = 0 || key.Uniform 0L < Company then
+                let ways = skeletons[if place = 0 then digit else key.Below(10, 1L)]
+                let along = float place * spacing
+
+                let hand = {
+                    hand with
+                        ShiftX = hand.ShiftX + along * hand.XX
+                        ShiftY = hand.ShiftY + along * hand.YX
+                }
+
+                Drawing.write hand (Drawing.field (key.Child 0L)) size ways[key.Below(ways.Length, 2L)] picture
+
+        Scene.develop (key.Child 7L) size picture
+
+    let private names = Array.init 10 string
 
     /// <summary>One picture of a digit 0 … 9: size×size grey values, row by row, 0 background … 1 ink.</summary>
     /// <exception cref="T:System.ArgumentOutOfRangeException">Size not in 8 … 46340, or digit not in 0 … 9.</exception>
     let draw (key: Key) (size: int) (digit: int) =
-        Drawing.require (nameof size) 8 Drawing.Largest size
-        Drawing.require (nameof digit) 0 9 digit
+        Sampling.require (nameof size) 8 Sampling.Largest size
+        Sampling.require (nameof digit) 0 9 digit
         let picture = Array.zeroCreate (size * size)
         write key size digit (Span picture)
         picture
 
     /// <summary>Label of one sample of a key's set: samples 10k … 10k + 9 show each digit once.</summary>
     /// <exception cref="T:System.ArgumentOutOfRangeException">The index is negative.</exception>
-    let label (key: Key) (index: int) =
-        Drawing.require (nameof index) 0 Int32.MaxValue index
-        let ten = key |> Key.child Purpose.Data |> Key.child (-1L - int64 (index / 10))
-        (ten.Permutation 10)[index % 10]
+    let label (key: Key) (index: int) = Sampling.label 10 key index
 
     /// <summary>Label and picture of one sample of a key's set, as <c>label</c> and <c>draw</c> give them.</summary>
     /// <remarks>Sets of different keys are independent: take one seed for training and another for testing.</remarks>
     /// <exception cref="T:System.ArgumentOutOfRangeException">Size not in 8 … 46340, or index negative.</exception>
     let sample (key: Key) (size: int) (index: int) =
         let digit = label key index
-        struct (digit, draw (pictureKey key index) size digit)
+        struct (digit, draw (Sampling.pictureKey key index) size digit)
 
     /// <summary>Writes the picture of <c>sample</c> over a span of size² values; returns the label.</summary>
     /// <exception cref="T:System.ArgumentOutOfRangeException">Size not in 8 … 46340, or index negative.</exception>
     /// <exception cref="T:System.ArgumentException">The span does not have size² values.</exception>
     let sampleInto (key: Key) (size: int) (index: int) (picture: Span<float32>) =
-        Drawing.require (nameof size) 8 Drawing.Largest size
-
-        if picture.Length <> size * size then
-            raise (ArgumentException("Expected size² = " + string (size * size) + " values.", nameof picture))
-
+        Sampling.require (nameof size) 8 Sampling.Largest size
+        Sampling.requireLength (nameof picture) (size * size) picture
         let digit = label key index
-        write (pictureKey key index) size digit picture
+        write (Sampling.pictureKey key index) size digit picture
         digit
 
     /// <summary>Samples 0 … count − 1 of a key's set, drawn at once on the threads of a scheduler and kept as bytes.</summary>
     /// <exception cref="T:System.ArgumentOutOfRangeException">Size not in 8 … 46340, or count negative.</exception>
     let dataset (scheduler: IScheduler) (key: Key) (size: int) (count: int) =
-        Drawing.require (nameof size) 8 Drawing.Largest size
+        Sampling.require (nameof size) 8 Sampling.Largest size
 
-        Drawing.collect scheduler (Shape.Of(size, size, 1)) names count (fun index picture ->
+        Sampling.collect scheduler (Shape.Of(size, size, 1)) names count (fun index picture ->
             sampleInto key size index (Span picture))
+
+    /// <summary>One picture of a digit 0 … 9 as on a house: size×size×3 values 0 … 1, row by row, red, green, blue.</summary>
+    /// <remarks>
+    /// Broad strokes of any colour, lighter or darker than a wall with joints and clouds, in uneven light, with noise;
+    /// often with parts of another digit at the left or the right. Made to be hard without convolution.
+    /// </remarks>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">Size not in 16 … 26754, or digit not in 0 … 9.</exception>
+    let drawColor (key: Key) (size: int) (digit: int) =
+        Sampling.require (nameof size) 16 Sampling.LargestColor size
+        Sampling.require (nameof digit) 0 9 digit
+        let picture = Array.zeroCreate (3 * size * size)
+        writeColor key size digit (Span picture)
+        picture
+
+    /// <summary>Writes a picture in colour, with the label of that index, over a span of 3·size² values; returns the label.</summary>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">Size not in 16 … 26754, or index negative.</exception>
+    /// <exception cref="T:System.ArgumentException">The span does not have 3·size² values.</exception>
+    let sampleColorInto (key: Key) (size: int) (index: int) (picture: Span<float32>) =
+        Sampling.require (nameof size) 16 Sampling.LargestColor size
+        Sampling.requireLength (nameof picture) (3 * size * size) picture
+        let digit = label key index
+        writeColor (Sampling.pictureKey key index) size digit picture
+        digit
+
+    /// <summary>Pictures in colour of samples 0 … count − 1 of a key's set, drawn at once on the threads of a scheduler and kept as bytes.</summary>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">Size not in 16 … 26754, or count negative.</exception>
+    let colorDataset (scheduler: IScheduler) (key: Key) (size: int) (count: int) =
+        Sampling.require (nameof size) 16 Sampling.LargestColor size
+
+        Sampling.collect scheduler (Shape.Of(size, size, 3)) names count (fun index picture ->
+            sampleColorInto key size index (Span picture))
