@@ -72,7 +72,7 @@ internal static class DataSources
     }
 
     private static Dataset Digits(IScheduler scheduler, int seed, int count) =>
-        SyntheticDigits.dataset(scheduler, Key.OfSeed(seed), 28, count);
+        FSharp.SyntheticDigits.dataset(scheduler, Key.OfSeed(seed), 28, count);
 
     private sealed record Kind(string Name, string? Parameter, Func<string, IScheduler, (Dataset, Dataset)> Load)
     {
