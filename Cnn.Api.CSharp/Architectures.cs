@@ -80,7 +80,10 @@ public static class Architectures
             : null;
     }
 
-    private static Architecture Named(string name) =>
-        FSharp.Architectures.all.FirstOrDefault(a => a.Name == name)
-        ?? throw new ArgumentException($"There is no network '{name}'. There are: {string.Join(", ", Names)}.", nameof(name));
+    private static Architecture Named(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return FSharp.Architectures.all.FirstOrDefault(a => a.Name == name)
+            ?? throw new ArgumentException($"There is no network '{name}'. There are: {string.Join(", ", Names)}.", nameof(name));
+    }
 }

@@ -6,9 +6,12 @@ namespace Cnn.Fluent;
 /// <summary>What <see cref="Classifier.Train"/> gives.</summary>
 /// <remarks>Immutable.</remarks>
 /// <param name="Model">The best model.</param>
+/// <param name="Epoch">The epoch that the model is of, from 1; 0 where none was finished.</param>
 /// <param name="History">What each epoch came to.</param>
+/// <param name="Reason">Why training ended.</param>
 /// <param name="Validation">How the model does on the fifth of the pictures that it did not learn from.</param>
-public sealed record ClassifierResult(Model Model, IReadOnlyList<EpochResult> History, Evaluation Validation);
+public sealed record ClassifierResult(
+    Model Model, int Epoch, IReadOnlyList<EpochResult> History, StopReason Reason, Evaluation Validation);
 
 /// <summary>For the impatient: a sensible network for any set of pictures, trained sensibly.</summary>
 public static class Classifier
@@ -28,6 +31,6 @@ public static class Classifier
             defaults => defaults.With(batch => progress?.Report(batch), cancellationToken));
         var result = FSharp.Classifier.train(backend, settings, seed, dataset);
         var model = new Model(new Engine<float>(result.Fitted.Network, backend, dataset.ClassNames));
-        return new ClassifierResult(model, [.. result.Fitted.History], result.Validation);
+        return new ClassifierResult(model, result.Fitted.Epoch, [.. result.Fitted.History], result.Fitted.Reason, result.Validation);
     }
 }

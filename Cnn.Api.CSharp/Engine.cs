@@ -9,6 +9,7 @@ namespace Cnn.Fluent;
 internal interface IEngine
 {
     Shape Input { get; }
+    Shape Output { get; }
     IReadOnlyList<string> ClassNames { get; }
     Precision Precision { get; }
     string InstructionSet { get; }
@@ -31,6 +32,8 @@ internal sealed class Engine<T>(Network<T> network, Backend<T> backend, IReadOnl
 
     public Shape Input => network.Input;
 
+    public Shape Output => FSharp.Network.output(network);
+
     public IReadOnlyList<string> ClassNames => classNames;
 
     public Precision Precision => typeof(T) == typeof(float) ? Precision.Single : Precision.Double;
@@ -48,7 +51,7 @@ internal sealed class Engine<T>(Network<T> network, Backend<T> backend, IReadOnl
         var (data, validation) = options.Split(train);
         var settings = new TrainingSettings(
             options.BatchSize, options.DropLast, options.Optimizer, Option(options.Loss), options.Seed, Option(validation),
-            Option(options.ClassWeights?.ToArray()), Option(options.Plateau?.Value),
+            Option(options.ClassWeights?.ToArray()), Option(options.ReduceOnPlateau?.Value),
             FuncConvert.FromAction<BatchProgress>(progress => options.Progress?.Report(progress)),
             FuncConvert.FromAction<string>(warning => options.Warnings?.Report(warning)),
             cancellationToken);

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Cnn.Fluent;
 
 /// <summary>The numbers that a model computes with.</summary>
@@ -30,7 +32,12 @@ public sealed record FitOptions
 
     /// <summary>How gradients become steps.</summary>
     /// <value>Default Adam with a learning rate of 1e−3.</value>
-    public Optimizer Optimizer { get; init; } = Default.Optimizer;
+    /// <exception cref="ArgumentNullException">It is null.</exception>
+    public Optimizer Optimizer
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Optimizer));
+    } = Default.Optimizer;
 
     /// <summary>What is made small.</summary>
     /// <value>Default null: cross-entropy after softmax, binary cross-entropy after sigmoid, else ½‖·‖².</value>
@@ -45,7 +52,7 @@ public sealed record FitOptions
     public Dataset? Validation { get; init; }
 
     /// <summary>Share of the training set that is held back for validation, class by class, where <see cref="Validation"/> is null.</summary>
-    /// <value>Default 0: nothing is held back.</value>
+    /// <value>From 0 to below 1; default 0: nothing is held back.</value>
     public double ValidationFraction { get; init; }
 
     /// <summary>What a sample of each class counts in the loss.</summary>
@@ -58,7 +65,7 @@ public sealed record FitOptions
 
     /// <summary>Lowers the learning rate when the loss no longer falls.</summary>
     /// <value>Default null: never.</value>
-    public ReduceOnPlateau? Plateau { get; init; }
+    public ReduceOnPlateau? ReduceOnPlateau { get; init; }
 
     /// <summary>Told after each batch.</summary>
     /// <value>Default null: nobody.</value>
@@ -74,13 +81,32 @@ public sealed record FitOptions
 
     internal (Dataset Train, Dataset? Validation) Split(Dataset train)
     {
-        if (Validation is not null || ValidationFraction == 0)
+        if (!(ValidationFraction >= 0 && ValidationFraction < 1))
+        {
+            throw Refused("The share that is held back must be 0 or more and below 1.");
+        }
+
+        // An empty set is refused by what trains on it.
+        if (ValidationFraction == 0 || train.Count == 0)
         {
             return (train, Validation);
         }
 
+        if (Validation is not null)
+        {
+            throw new ArgumentException($"Give either {nameof(Validation)} or {nameof(ValidationFraction)}, not both.", nameof(Validation));
+        }
+
         var split = train.StratifiedSplit(ValidationFraction, Key.OfSeed(Seed));
+        if (split.Test.Count == 0 || split.Train.Count == 0)
+        {
+            var what = split.Test.Count == 0 ? "nothing" : "everything";
+            throw Refused($"Of {train}, class by class, this share holds back {what}.");
+        }
+
         return (split.Train, split.Test);
+
+        ArgumentOutOfRangeException Refused(string why) => new(nameof(ValidationFraction), ValidationFraction, why);
     }
 }
 
@@ -138,7 +164,16 @@ public sealed record ReduceOnPlateau
 /// <param name="History">What each finished epoch came to.</param>
 /// <param name="Duration">Time that it took.</param>
 /// <param name="Reason">Why it ended.</param>
-public sealed record FitResult(Model Model, int Epoch, IReadOnlyList<EpochResult> History, TimeSpan Duration, StopReason Reason);
+public sealed record FitResult(Model Model, int Epoch, IReadOnlyList<EpochResult> History, TimeSpan Duration, StopReason Reason)
+{
+    /// <summary>Epochs, why it ended, and the result of the epoch that the model is of.</summary>
+    public override string ToString()
+    {
+        var epochs = History.Count == 1 ? "1 epoch" : string.Create(CultureInfo.InvariantCulture, $"{History.Count} epochs");
+        var chosen = Epoch > 0 && Epoch <= History.Count ? $"; {History[Epoch - 1]}" : "";
+        return string.Create(CultureInfo.InvariantCulture, $"{Reason} after {epochs} in {Duration.TotalSeconds:F1} s{chosen}");
+    }
+}
 
 /// <summary>What a model says of a picture.</summary>
 /// <remarks>Immutable.</remarks>
@@ -149,4 +184,9 @@ public sealed record Prediction(int Class, string ClassName, IReadOnlyList<doubl
 {
     /// <summary>The probability of <see cref="Class"/>.</summary>
     public double Probability => Probabilities[Class];
+
+    /// <summary>The name and the probability of the class, then the probabilities of all classes.</summary>
+    public override string ToString() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{ClassName} {Probability:0.####} [{string.Join(", ", Probabilities.Select(p => p.ToString("0.####", CultureInfo.InvariantCulture)))}]");
 }

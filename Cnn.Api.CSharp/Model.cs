@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 using Cnn.FSharp;
 using Microsoft.FSharp.Collections;
@@ -17,6 +18,9 @@ public sealed class Model
 
     /// <summary>Shape of one input sample.</summary>
     public Shape Input => _engine.Input;
+
+    /// <summary>Shape of one sample of what the last layer gives.</summary>
+    public Shape OutputShape => _engine.Output;
 
     /// <summary>Names of the classes, as in the data set that the model was trained on; numbers before that.</summary>
     public IReadOnlyList<string> ClassNames => _engine.ClassNames;
@@ -72,11 +76,31 @@ public sealed class Model
         return _engine.Predict(pictures);
     }
 
+    /// <summary>What the model says of several pictures, in their order.</summary>
+    /// <param name="pictures">Each row by row, channels last, as many numbers as <see cref="Input"/> has.</param>
+    /// <exception cref="ShapeException">A picture has not the size of the input.</exception>
+    public IReadOnlyList<Prediction> Predict(IEnumerable<float[]> pictures)
+    {
+        ArgumentNullException.ThrowIfNull(pictures);
+        var all = pictures.ToArray();
+        for (var i = 0; i < all.Length; i++)
+        {
+            if (all[i] is null || all[i].Length != Input.Size)
+            {
+                throw new ShapeException(
+                    "Predict", $"{Input.Size} numbers for each picture of shape {Input}", $"{all[i]?.Length ?? 0} for picture {i}",
+                    "Resize the pictures to the input of the model.");
+            }
+        }
+
+        return Predict(Dataset.Create(Input, new int[all.Length], ["unknown"], (index, picture) => all[index].CopyTo(picture)));
+    }
+
     /// <summary>Loss, accuracy and confusion matrix over labelled pictures.</summary>
     /// <param name="test">Pictures of the shape of <see cref="Input"/>.</param>
     /// <param name="loss">Default: what goes with the last layer, as in <see cref="FitOptions.Loss"/>.</param>
-    /// <param name="threshold">With one output: the probability above which it counts as class 1. Default ½.</param>
-    /// <exception cref="ArgumentException">The data do not fit the model.</exception>
+    /// <param name="threshold">With one output: the probability above which it counts as class 1, between 0 and 1. Default ½.</param>
+    /// <exception cref="ArgumentException">The data do not fit the model, or the threshold is not between 0 and 1.</exception>
     public Evaluation Evaluate(Dataset test, Loss? loss = null, double threshold = 0.5)
     {
         ArgumentNullException.ThrowIfNull(test);
@@ -94,12 +118,28 @@ public sealed class Model
     }
 
     /// <summary>The model with some of its convolutional and dense layers frozen: training leaves them as they are.</summary>
+    /// <remarks>
+    /// The weights stay the same, but <see cref="WeightHash"/> changes: frozen weights move from the parameters to the
+    /// state, and the hash goes over all parameters first and then over the state. Compare models that are frozen alike.
+    /// </remarks>
     /// <param name="isFrozen">Told the name of a layer, as in <see cref="SummaryRow.Name"/>: conv2d_1.</param>
+    /// <exception cref="ArgumentException">It chooses none of the layers that can be frozen; lists those there are.</exception>
     public Model Freeze(Func<string, bool> isFrozen)
     {
         ArgumentNullException.ThrowIfNull(isFrozen);
+        var names = Layers.Where(row => row.Type is "Conv2D" or "Dense").Select(row => row.Name).ToArray();
+        if (!names.Any(isFrozen))
+        {
+            var known = names.Length == 0 ? "There are none in this model." : $"There are: {string.Join(", ", names)}.";
+            throw new ArgumentException($"No layer that can be frozen was chosen. {known}", nameof(isFrozen));
+        }
+
         return new Model(_engine.Freeze(isFrozen));
     }
+
+    /// <summary>Input, output, parameters and precision, as in 28×28×1 → 10, 61706 parameters, Single.</summary>
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{Input} → {OutputShape}, {ParameterCount} parameters, {Precision}");
 
     internal static Model Create(Shape input, FSharpList<LayerSpec> layers, int seed, Precision precision) =>
         new(precision == Precision.Single ? Start<float>(input, layers, seed) : Start<double>(input, layers, seed));

@@ -11,7 +11,7 @@ public readonly record struct Padding
     private Padding(FSharpPadding padding) => _padding = padding;
 
     /// <summary>Nothing: rows and columns that fill no window are dropped.</summary>
-    public static Padding Valid => new(FSharpPadding.Valid);
+    public static Padding Valid => default;
 
     /// <summary>Output ⌈n/stride⌉, the odd cell after the picture.</summary>
     public static Padding Same => new(FSharpPadding.Same);

@@ -208,7 +208,7 @@ module Architectures =
 
     /// <summary>
     /// Digits with global average pooling and batch normalisation; 11,082 parameters, 64 of them not trainable.
-    /// Fan &amp; Yam 11.6.1, which trains softmax with binary cross-entropy summed over the outputs.
+    /// Fan and Yam 11.6.1, which trains softmax with binary cross-entropy summed over the outputs.
     /// </summary>
     let digits =
         network
@@ -247,7 +247,7 @@ module Architectures =
 
     /// <summary>
     /// Cats and dogs: three convolutions, batch normalisation in the dense head, one sigmoid; 1,274,881 parameters.
-    /// Fan &amp; Yam 11.6.2.
+    /// Fan and Yam 11.6.2.
     /// </summary>
     let catdog =
         network

@@ -33,8 +33,10 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], reader:
     static member Create
         (shape: Shape, labels: IEnumerable<int>, classNames: IEnumerable<string>, reader: PictureReader)
         =
-        ArgumentNullException.ThrowIfNull shape
-        ArgumentNullException.ThrowIfNull reader
+        ArgumentNullException.ThrowIfNull(shape, nameof shape)
+        ArgumentNullException.ThrowIfNull(labels, nameof labels)
+        ArgumentNullException.ThrowIfNull(classNames, nameof classNames)
+        ArgumentNullException.ThrowIfNull(reader, nameof reader)
         let labels, classNames = Array.ofSeq labels, Array.ofSeq classNames
 
         if shape.Size = 0 || shape.Rank = 0 then
@@ -57,29 +59,33 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], reader:
                         + " of picture "
                         + string i
                         + " lies outside the "
-                        + string classNames.Length
-                        + " classes. Number the classes from 0."
+                        + Words.count classNames.Length "class" "classes"
+                        + ". Number the classes from 0."
                     )
                 ))
 
         Dataset(shape, labels, classNames, reader)
+
+    static member private RequirePictures(caller: string, shape: Shape, count: int, length: int, unit: string) =
+        if int64 length <> int64 count * int64 shape.Size then
+            raise (
+                ShapeException(
+                    caller,
+                    Words.count count "picture" "pictures" + " of shape " + string shape,
+                    Words.count length unit (unit + "s"),
+                    "Give one picture for each label."
+                )
+            )
 
     /// <summary>Pictures of bytes, one after the other, row by row, channels last; pixels become v/255.</summary>
     /// <exception cref="T:System.ArgumentException">The bytes are not one picture for each label.</exception>
     static member OfBytes
         (shape: Shape, pixels: ReadOnlyMemory<byte>, labels: IEnumerable<int>, classNames: IEnumerable<string>)
         =
+        ArgumentNullException.ThrowIfNull(shape, nameof shape)
+        ArgumentNullException.ThrowIfNull(labels, nameof labels)
         let labels = Array.ofSeq labels
-
-        if int64 pixels.Length <> int64 labels.Length * int64 shape.Size then
-            raise (
-                ShapeException(
-                    "Dataset.OfBytes",
-                    string labels.Length + " pictures of shape " + string shape,
-                    string pixels.Length + " bytes",
-                    "Give one picture for each label."
-                )
-            )
+        Dataset.RequirePictures("Dataset.OfBytes", shape, labels.Length, pixels.Length, "byte")
 
         Dataset.Create(
             shape,
@@ -90,6 +96,24 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], reader:
 
                 for i in 0 .. source.Length - 1 do
                     destination[i] <- float32 source[i] / 255.0f
+        )
+
+    /// <summary>Pictures of numbers, one after the other, row by row, channels last; pixels are taken as they are.</summary>
+    /// <remarks>The memory is not copied: leave it as it is.</remarks>
+    /// <exception cref="T:System.ArgumentException">The numbers are not one picture for each label.</exception>
+    static member OfFloats
+        (shape: Shape, pixels: ReadOnlyMemory<float32>, labels: IEnumerable<int>, classNames: IEnumerable<string>)
+        =
+        ArgumentNullException.ThrowIfNull(shape, nameof shape)
+        ArgumentNullException.ThrowIfNull(labels, nameof labels)
+        let labels = Array.ofSeq labels
+        Dataset.RequirePictures("Dataset.OfFloats", shape, labels.Length, pixels.Length, "number")
+
+        Dataset.Create(
+            shape,
+            labels,
+            classNames,
+            fun index destination -> pixels.Span.Slice(index * shape.Size, shape.Size).CopyTo destination
         )
 
     /// <summary>Number of pictures.</summary>
@@ -107,20 +131,33 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], reader:
     member internal _.LabelMemory: ReadOnlyMemory<int> = ReadOnlyMemory labels
 
     /// <summary>Writes picture <paramref name="index"/> to the destination, which must have its size.</summary>
-    member _.Read(index: int, destination: Span<float32>) = reader.Invoke(index, destination)
+    /// <exception cref="T:System.ArgumentOutOfRangeException">There is no such picture, or the destination has another size.</exception>
+    member _.Read(index: int, destination: Span<float32>) =
+        Words.within (nameof index) index labels.Length "Pictures"
+
+        if destination.Length <> shape.Size then
+            let wanted = "A picture of shape " + string shape + " needs " + string shape.Size + " numbers."
+            raise (ArgumentOutOfRangeException(nameof destination, destination.Length, wanted))
+
+        reader.Invoke(index, destination)
 
     /// <summary>Picture <paramref name="index"/>, row by row, channels last.</summary>
     /// <exception cref="T:System.ArgumentOutOfRangeException">There is no such picture.</exception>
     member _.Picture(index: int) =
-        ArgumentOutOfRangeException.ThrowIfNegative(index)
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, labels.Length)
+        Words.within (nameof index) index labels.Length "Pictures"
         let picture = Array.zeroCreate shape.Size
         reader.Invoke(index, Span picture)
         picture
 
     /// <summary>The pictures at the given positions, in that order.</summary>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">There is no picture at one of the positions.</exception>
     member _.Select(indices: IEnumerable<int>) =
+        ArgumentNullException.ThrowIfNull(indices, nameof indices)
         let indices = Array.ofSeq indices
+
+        for i in indices do
+            Words.within (nameof indices) i labels.Length "Pictures"
+
         let chosen = indices |> Array.map (fun i -> labels[i])
         Dataset(shape, chosen, classNames, PictureReader(fun i destination -> reader.Invoke(indices[i], destination)))
 
@@ -131,6 +168,9 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], reader:
     member this.Shuffle(key: Key) =
         let purpose = key.Child Purpose.Shuffle
         this.Select(purpose.Permutation labels.Length)
+
+    /// <summary>The pictures in an order that a seed decides.</summary>
+    member this.Shuffle(seed: int) = this.Shuffle(Key.OfSeed(int64 seed))
 
     /// <summary>Two parts drawn at random: all but a fraction of the pictures, and that fraction.</summary>
     /// <param name="fraction">Share of the second part, in [0, 1]; rounded to whole pictures.</param>
@@ -145,6 +185,12 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], reader:
         let held = int (Math.Round(fraction * float labels.Length))
         let kept = labels.Length - held
         DatasetSplit(this.Select(Array.take kept order), this.Select(Array.skip kept order))
+
+    /// <summary>Two parts drawn at random: all but a fraction of the pictures, and that fraction.</summary>
+    /// <param name="fraction">Share of the second part, in [0, 1]; rounded to whole pictures.</param>
+    /// <param name="seed">Decides who goes where.</param>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">The fraction is not in [0, 1].</exception>
+    member this.Split(fraction: float, seed: int) = this.Split(fraction, Key.OfSeed(int64 seed))
 
     /// <summary>The same two parts, drawn from each class by itself, so that both have its share of every class.</summary>
     /// <param name="fraction">Share of the second part, in [0, 1]; rounded to whole pictures class by class.</param>
@@ -169,6 +215,12 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], reader:
             this.Select(Array.filter held.Contains order)
         )
 
+    /// <summary>The same two parts, drawn from each class by itself, so that both have its share of every class.</summary>
+    /// <param name="fraction">Share of the second part, in [0, 1]; rounded to whole pictures class by class.</param>
+    /// <param name="seed">Decides who goes where.</param>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">The fraction is not in [0, 1].</exception>
+    member this.StratifiedSplit(fraction: float, seed: int) = this.StratifiedSplit(fraction, Key.OfSeed(int64 seed))
+
     /// <summary>k ways to hold back a part: the parts are disjoint, together they are the whole, and differ by at most one picture.</summary>
     /// <param name="folds">k, from 2 to the number of pictures.</param>
     /// <param name="key">Decides who goes where.</param>
@@ -185,10 +237,16 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], reader:
             let pick keep = order |> Seq.indexed |> Seq.filter (fst >> keep) |> Seq.map snd
             DatasetSplit(this.Select(pick (isHeld >> not)), this.Select(pick isHeld)))
 
+    /// <summary>k ways to hold back a part: the parts are disjoint, together they are the whole, and differ by at most one picture.</summary>
+    /// <param name="folds">k, from 2 to the number of pictures.</param>
+    /// <param name="seed">Decides who goes where.</param>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">Fewer than two folds, or more than pictures.</exception>
+    member this.Folds(folds: int, seed: int) : IReadOnlyList<DatasetSplit> = this.Folds(folds, Key.OfSeed(int64 seed))
+
     /// <summary>These pictures, then those of another data set of the same shape and classes.</summary>
     /// <exception cref="T:Cnn.ShapeException">Shapes or class names differ.</exception>
     member this.Concat(other: Dataset) =
-        ArgumentNullException.ThrowIfNull other
+        ArgumentNullException.ThrowIfNull(other, nameof other)
 
         if other.Shape <> shape || Seq.toArray other.ClassNames <> classNames then
             raise (
@@ -217,6 +275,8 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], reader:
     /// <param name="classes">Names of the classes to keep.</param>
     /// <exception cref="T:System.ArgumentException">There is no class of such a name; lists those there are.</exception>
     member this.OfClasses([<ParamArray>] classes: string[]) =
+        ArgumentNullException.ThrowIfNull(classes, nameof classes)
+
         let numbers =
             classes
             |> Array.map (fun name ->
@@ -270,14 +330,15 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], reader:
     /// <param name="statistics">Usually those of the training set, for the test set too.</param>
     /// <exception cref="T:Cnn.ShapeException">There is not one mean and deviation for each channel.</exception>
     member _.Normalize(statistics: ChannelStatistics) =
+        ArgumentNullException.ThrowIfNull(statistics, nameof statistics)
         let channels = shape[shape.Rank - 1]
 
         if statistics.Mean.Count <> channels || statistics.Deviation.Count <> channels then
             raise (
                 ShapeException(
                     "Dataset.Normalize",
-                    string channels + " means and deviations",
-                    string statistics.Mean.Count,
+                    Words.count channels "mean and deviation" "means and deviations",
+                    string statistics.Mean.Count + " and " + string statistics.Deviation.Count,
                     "Take the statistics from pictures of the same number of channels."
                 )
             )
@@ -343,6 +404,14 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], reader:
 
             Dataset(Shape.Of(height, width, channels), labels, classNames, reader')
 
+    /// <summary>Number, shape and classes, as in 60000 pictures of 28×28×1 in 10 classes.</summary>
+    override _.ToString() =
+        Words.count labels.Length "picture" "pictures"
+        + " of "
+        + string shape
+        + " in "
+        + Words.count classNames.Length "class" "classes"
+
 /// <summary>Pictures to learn from and pictures to test on.</summary>
 /// <remarks>Immutable.</remarks>
 and [<Sealed>] DatasetSplit internal (train: Dataset, test: Dataset) =
@@ -373,7 +442,7 @@ module Dataset =
     let pad height width (dataset: Dataset) = dataset.Pad(height, width)
 
     /// <summary>All but a fraction of the pictures, and that fraction, drawn by the key.</summary>
-    let split fraction key (dataset: Dataset) =
+    let split fraction (key: Key) (dataset: Dataset) =
         let parts = dataset.Split(fraction, key)
         parts.Train, parts.Test
 

@@ -2,6 +2,27 @@ namespace Cnn
 
 open System
 
+/// Words of messages.
+[<RequireQualifiedAccess>]
+module internal Words =
+
+    /// A number as it is read everywhere.
+    let number (x: float) = x.ToString("G6", Globalization.CultureInfo.InvariantCulture)
+
+    /// How many there are of something, as in 1 class, 2 classes.
+    let count (n: int) one many = string n + " " + (if n = 1 then one else many)
+
+    /// Refuses a position outside 0 … count − 1.
+    let within name (index: int) (count: int) (what: string) =
+        if uint index >= uint count then
+            let wanted =
+                if count = 0 then
+                    "There are no " + what + "."
+                else
+                    what + " go from 0 to " + string (count - 1) + "."
+
+            raise (ArgumentOutOfRangeException(name, index, wanted))
+
 /// <summary>A shape does not fit: tells the layer or operation, what it expected, what it found and the likely cure.</summary>
 /// <remarks>Immutable and safe to share between threads.</remarks>
 [<Sealed>]

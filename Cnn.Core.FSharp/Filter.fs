@@ -37,13 +37,14 @@ type Filter private (name: string, size: int, weights: float[]) =
     /// <param name="weights">size² numbers.</param>
     /// <exception cref="T:System.ArgumentException">The size is even, or there are not size² weights.</exception>
     static member Create(name: string, size: int, weights: ReadOnlySpan<float>) =
+        ArgumentNullException.ThrowIfNull(name, nameof name)
         odd size
 
         if weights.Length <> size * size then
             raise (
                 ShapeException(
                     "Filter",
-                    string (size * size) + " weights",
+                    Words.count (size * size) "weight" "weights",
                     string weights.Length,
                     "Give size² weights, row by row."
                 )
@@ -132,8 +133,12 @@ type Filter private (name: string, size: int, weights: float[]) =
     member _.Size = size
 
     /// <summary>The weight in a row and a column, from 0.</summary>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">There is no such row or column.</exception>
     member _.Item
-        with get (row: int, column: int) = weights[row * size + column]
+        with get (row: int, column: int) =
+            Words.within (nameof row) row size "Rows"
+            Words.within (nameof column) column size "Columns"
+            weights[row * size + column]
 
     /// <summary>The weights, row by row.</summary>
     member _.Weights: ReadOnlySpan<float> = ReadOnlySpan weights
@@ -141,6 +146,8 @@ type Filter private (name: string, size: int, weights: float[]) =
     /// <summary>F * x for each channel by itself, with zeros around the picture: H×W×C → H×W×C.</summary>
     /// <exception cref="T:Cnn.ShapeException">The tensor is no picture.</exception>
     member _.Convolve(picture: Tensor<float>) =
+        ArgumentNullException.ThrowIfNull(picture, nameof picture)
+
         if picture.Shape.Rank <> 3 then
             raise (
                 ShapeException(

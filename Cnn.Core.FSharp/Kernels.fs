@@ -20,7 +20,7 @@ type ActivationKind =
 
 /// <summary>An activation φ of SPEC section 6; the default value is the identity.</summary>
 /// <remarks>An immutable value. Each derivative is computed from y = φ(x), so that x need not be kept.</remarks>
-[<Struct>]
+[<Struct; NoComparison>]
 type Activation = {
     /// <summary>Which function.</summary>
     Kind: ActivationKind
@@ -73,7 +73,7 @@ type Packing =
 /// Δ = (SlotShare·m + GradientShare·g) / (√(RootScale·v + EpsilonInside) + EpsilonOutside), the divisor being 1 without v;
 /// θ ← Shrink·θ + Δ.
 /// </remarks>
-[<Struct>]
+[<Struct; NoComparison>]
 type Update = {
     /// <summary>Factor of the gradient, for clipping by norm; 1 leaves it.</summary>
     GradientScale: float

@@ -6,7 +6,7 @@ namespace Cnn
 /// <c>Child</c> derives an independent key, and draw i of a key is a pure function of (seed, position, i).
 /// Draws use only + − × ÷ √ and polynomials of the library in double precision, so they agree on every machine.
 /// </remarks>
-[<Struct>]
+[<Struct; NoComparison>]
 type Key private (seed: uint64, position: int64) =
 
     /// Steele, Lea and Flood 2014, with Stafford's thirteenth variant of the finaliser.
@@ -167,6 +167,11 @@ type Key private (seed: uint64, position: int64) =
             order[j] <- kept
 
         order
+
+    /// <summary>Seed and position, as in Key(0123456789abcdef, 0).</summary>
+    override _.ToString() =
+        let culture = System.Globalization.CultureInfo.InvariantCulture
+        "Key(" + seed.ToString("x16", culture) + ", " + position.ToString culture + ")"
 
 namespace Cnn.FSharp
 

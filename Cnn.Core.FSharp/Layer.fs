@@ -13,6 +13,7 @@ type State<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = Tenso
 type Pullback<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = Tensor<'T> -> Parameters<'T> * Tensor<'T>
 
 /// <summary>Whether a layer runs to predict or to learn; learning brings the key of the step's draws.</summary>
+[<NoComparison>]
 type Mode =
     | Inference
     | Training of Key

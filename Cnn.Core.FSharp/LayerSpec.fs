@@ -23,12 +23,12 @@ type Initializer =
 type ConvolutionMode =
     /// Slides it as it is: K ⋆ x. Fossheim 2022, eq. 4–5.
     | CrossCorrelation = 0
-    /// Rotates it by π first: K * x. Fan &amp; Yam 11.5.1.
+    /// Rotates it by π first: K * x. Fan and Yam 11.5.1.
     | Convolution = 1
 
 /// <summary>The order in which a picture becomes a vector.</summary>
 type FlattenOrder =
-    /// Row by row, channels last: position (h·W + w)·C + c. Fan &amp; Yam g_F.
+    /// Row by row, channels last: position (h·W + w)·C + c. Fan and Yam g_F.
     | RowMajor = 0
     /// Channel by channel: position (c·H + h)·W + w. Vu 2018, eq. 22.
     | ChannelMajor = 1
@@ -37,7 +37,7 @@ type FlattenOrder =
 type DropoutKind =
     /// Each value is dropped with probability r, or else multiplied by 1/(1−r).
     | Bernoulli = 0
-    /// Each value is multiplied by a draw of N(1, r/(1−r)). Fan &amp; Yam 11.6.1.
+    /// Each value is multiplied by a draw of N(1, r/(1−r)). Fan and Yam 11.6.1.
     | Gaussian = 1
 
 namespace Cnn.FSharp
@@ -45,6 +45,7 @@ namespace Cnn.FSharp
 open Cnn
 
 /// <summary>A convolutional layer as data. SPEC section 4.</summary>
+[<NoComparison>]
 type Conv2D = {
     Filters: int
     Kernel: Size
@@ -73,6 +74,7 @@ type Conv2D = {
     }
 
 /// <summary>A dense layer as data. SPEC section 6.</summary>
+[<NoComparison>]
 type Dense = {
     Units: int
     Activation: Activation
@@ -91,6 +93,7 @@ type Dense = {
     }
 
 /// <summary>A pooling layer as data. SPEC section 5.</summary>
+[<NoComparison>]
 type Pool = {
     Window: Size
     Stride: Size
@@ -111,7 +114,8 @@ type BatchNorm = {
     /// <summary>ε = 1e−3, ρ = 0.99, as in Keras.</summary>
     static member Default = { Epsilon = 1e-3; Momentum = 0.99 }
 
-/// <summary>A layer as data: printable, comparable, serialisable. Its meaning is <c>Layers.ofSpec</c>.</summary>
+/// <summary>A layer as data: printable, serialisable, equal where its data are. Its meaning is <c>Layers.ofSpec</c>.</summary>
+[<NoComparison>]
 type LayerSpec =
     | Conv2D of Conv2D
     | Dense of Dense

@@ -2,15 +2,15 @@ namespace Cnn
 
 /// <summary>What a loss measures (SPEC section 6), per sample.</summary>
 type LossKind =
-    /// −Σ_c y[c]·log a[c] of probabilities a, kept at 1e−25 or more. Fan &amp; Yam 11.5.2.
+    /// −Σ_c y[c]·log a[c] of probabilities a, kept at 1e−25 or more. Fan and Yam 11.5.2.
     | CrossEntropy = 0
     /// −Σ_c y[c]·log softmax(z)[c] of logits z; its gradient is a − y.
     | SoftmaxCrossEntropy = 1
-    /// −mean_c (y·log a + (1−y)·log(1−a)) of probabilities a, both kept at 1e−25 or more. Fan &amp; Yam 11.5.2–4.
+    /// −mean_c (y·log a + (1−y)·log(1−a)) of probabilities a, both kept at 1e−25 or more. Fan and Yam 11.5.2–4.
     | BinaryCrossEntropy = 2
     /// The same of a = sigmoid(z); its gradient is (a − y)/d for d outputs.
     | SigmoidBinaryCrossEntropy = 3
-    /// Binary cross-entropy of probabilities as a sum over the outputs. Fan &amp; Yam 11.6.1 trains softmax with it.
+    /// Binary cross-entropy of probabilities as a sum over the outputs. Fan and Yam 11.6.1 trains softmax with it.
     | SummedBinaryCrossEntropy = 6
     /// ½‖a − y‖². Vu 2018, eq. 26.
     | HalfSquaredError = 4
@@ -19,14 +19,14 @@ type LossKind =
 
 /// <summary>How the losses of a batch's samples become one number.</summary>
 type Reduction =
-    /// Their mean. Fan &amp; Yam 11.5.3.
+    /// Their mean. Fan and Yam 11.5.3.
     | Mean = 0
     /// Their sum. Fossheim 2022, on which his learning rates rely.
     | Sum = 1
 
 /// <summary>A loss: what is measured, and how samples are put together.</summary>
 /// <remarks>An immutable value.</remarks>
-[<Struct>]
+[<Struct; NoComparison>]
 type Loss = {
     /// <summary>What is measured for one sample.</summary>
     Kind: LossKind
@@ -51,6 +51,10 @@ type Loss = {
     static member HalfSquaredError = Loss.Mean LossKind.HalfSquaredError
     /// <summary>Mean of (a − y)² over outputs and samples.</summary>
     static member MeanSquaredError = Loss.Mean LossKind.MeanSquaredError
+
+    /// <summary>What is measured, and whether it is added up, as in CrossEntropy or CrossEntropy (sum).</summary>
+    override this.ToString() =
+        string (System.Enum.GetName this.Kind) + (if this.Reduction = Reduction.Sum then " (sum)" else "")
 
 namespace Cnn.FSharp
 

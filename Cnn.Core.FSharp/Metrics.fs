@@ -14,7 +14,7 @@ type Average =
 
 /// <summary>Precision, recall and F1 of a class, or of all together.</summary>
 /// <remarks>An immutable value. A share of nothing is 0: 0/0 = 0.</remarks>
-[<Struct>]
+[<Struct; NoComparison>]
 type ClassScore = {
     /// <summary>Share of what was predicted to be of the class that is.</summary>
     Precision: float
@@ -24,7 +24,18 @@ type ClassScore = {
     F1: float
     /// <summary>Samples of the class.</summary>
     Support: int
-}
+} with
+
+    /// <summary>The measures, as in precision 0.98, recall 0.97, F1 0.975 of 100 samples.</summary>
+    override this.ToString() =
+        "precision "
+        + Words.number this.Precision
+        + ", recall "
+        + Words.number this.Recall
+        + ", F1 "
+        + Words.number this.F1
+        + " of "
+        + Words.count this.Support "sample" "samples"
 
 /// <summary>How often each class was taken for each: row = true class, column = predicted class.</summary>
 /// <remarks>Immutable and safe to share between threads.</remarks>
@@ -50,14 +61,18 @@ type ConfusionMatrix internal (counts: int[,], classNames: string[]) =
     let correct = sum (fun c -> counts[c, c])
 
     /// <summary>Number of classes.</summary>
-    member _.Classes = classes
+    member _.ClassCount = classes
 
     /// <summary>Names of the classes, in the order of rows and columns.</summary>
     member _.ClassNames: IReadOnlyList<string> = classNames
 
     /// <summary>Samples of a true class that were predicted to be of another, or the same.</summary>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">There is no such class.</exception>
     member _.Item
-        with get (trueClass: int, predictedClass: int) = counts[trueClass, predictedClass]
+        with get (trueClass: int, predictedClass: int) =
+            Words.within (nameof trueClass) trueClass classes "Classes"
+            Words.within (nameof predictedClass) predictedClass classes "Classes"
+            counts[trueClass, predictedClass]
 
     /// <summary>Number of samples.</summary>
     member _.Total = total
@@ -69,7 +84,10 @@ type ConfusionMatrix internal (counts: int[,], classNames: string[]) =
     member _.Accuracy = ratio correct total
 
     /// <summary>Precision, recall, F1 and support of a class.</summary>
-    member _.Score(trueClass: int) = ofClass trueClass
+    /// <exception cref="T:System.ArgumentOutOfRangeException">There is no such class.</exception>
+    member _.Score(trueClass: int) =
+        Words.within (nameof trueClass) trueClass classes "Classes"
+        ofClass trueClass
 
     /// <summary>Precision, recall and F1 of all classes together; the support is the number of samples.</summary>
     member _.Score(average: Average) =
@@ -114,7 +132,10 @@ type Evaluation = {
     Accuracy: float
     /// <summary>Which classes were taken for which.</summary>
     ConfusionMatrix: ConfusionMatrix
-}
+} with
+
+    /// <summary>Loss and accuracy, as in loss 0.0312, accuracy 0.9902.</summary>
+    override this.ToString() = "loss " + Words.number this.Loss + ", accuracy " + Words.number this.Accuracy
 
 namespace Cnn.FSharp
 

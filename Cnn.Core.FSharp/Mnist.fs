@@ -12,6 +12,10 @@ type Mnist private () =
     /// <summary>Pictures and labels from the bytes of two IDX files, gzip-compressed or not. Pure.</summary>
     /// <exception cref="T:Cnn.DataFormatException">The bytes are no such files, or do not go together.</exception>
     static member Parse(imagesFile: string, images: byte[], labelsFile: string, labels: byte[]) =
+        ArgumentNullException.ThrowIfNull(imagesFile, nameof imagesFile)
+        ArgumentNullException.ThrowIfNull(images, nameof images)
+        ArgumentNullException.ThrowIfNull(labelsFile, nameof labelsFile)
+        ArgumentNullException.ThrowIfNull(labels, nameof labels)
         let pictures = Idx.parse imagesFile 3 images
         let classes = Idx.parse labelsFile 1 labels
 
@@ -20,7 +24,7 @@ type Mnist private () =
                 DataFormatException(
                     labelsFile,
                     4L,
-                    string pictures.Extents[0] + " labels, one for each picture of " + imagesFile,
+                    Words.count pictures.Extents[0] "label" "labels" + ", one for each picture of " + imagesFile,
                     string classes.Data.Length
                 )
             )
@@ -37,6 +41,8 @@ type Mnist private () =
     /// <exception cref="T:System.IO.FileNotFoundException">A file is missing; tells which.</exception>
     /// <exception cref="T:Cnn.DataFormatException">A file is not what its name says.</exception>
     static member Load(directory: string) =
+        ArgumentNullException.ThrowIfNull(directory, nameof directory)
+
         let read name =
             let plain = IO.Path.Combine(directory, name)
             let path = [ plain; plain + ".gz" ] |> List.tryFind IO.File.Exists

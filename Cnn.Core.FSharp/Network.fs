@@ -19,6 +19,16 @@ type SummaryRow = {
     /// <summary>Trainable and not trainable numbers together.</summary>
     member this.Parameters = this.Trainable + this.NonTrainable
 
+    /// <summary>Name, type, shape and parameters, as in conv2d_1 (Conv2D) 24×24×16, 2416 parameters.</summary>
+    override this.ToString() =
+        this.Name
+        + " ("
+        + this.Type
+        + ") "
+        + string this.Output
+        + ", "
+        + Words.count this.Parameters "parameter" "parameters"
+
 namespace Cnn.FSharp
 
 open System
@@ -107,7 +117,10 @@ module Network =
                     "Network",
                     "a batch of samples of shape " + string network.Input,
                     string x.Shape,
-                    "Put the batch axis first, and resize or pad the pictures."
+                    (if x.Shape = network.Input then
+                         "Put the batch axis first."
+                     else
+                         "Resize or pad the pictures to the input of the network.")
                 )
             )
 

@@ -8,7 +8,7 @@ open System.Runtime.InteropServices
 type OptimizerKind =
     /// Δ = −η g
     | Sgd = 0
-    /// m ← γ m − (1−γ) g; Δ = η m. Fan &amp; Yam, Programme 11.6.7.
+    /// m ← γ m − (1−γ) g; Δ = η m. Fan and Yam, Programme 11.6.7.
     | Momentum = 1
     /// m ← γ m + g; Δ = −η m. PyTorch.
     | ClassicMomentum = 2
@@ -18,15 +18,15 @@ type OptimizerKind =
     | Nesterov = 4
     /// m ← γ m − η g; Δ = γ m − η g. Keras.
     | KerasNesterov = 5
-    /// v ← v + g²; Δ = −η g/(√v + ε). Fan &amp; Yam; PyTorch.
+    /// v ← v + g²; Δ = −η g/(√v + ε). Fan and Yam; PyTorch.
     | Adagrad = 6
     /// v ← v + g², from v = 0.1; Δ = −η g/√(v + ε). Keras.
     | KerasAdagrad = 7
-    /// v ← γ v + (1−γ) g²; Δ = −η g/(√v + ε). Fan &amp; Yam; PyTorch.
+    /// v ← γ v + (1−γ) g²; Δ = −η g/(√v + ε). Fan and Yam; PyTorch.
     | RmsProp = 8
     /// v ← γ v + (1−γ) g²; Δ = −η g/√(v + ε). Keras.
     | KerasRmsProp = 9
-    /// m ← β₁ m − (1−β₁) g; v ← β₂ v + (1−β₂) g²; Δ = η m̂/(√v̂ + ε), m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ). Fan &amp; Yam; PyTorch.
+    /// m ← β₁ m − (1−β₁) g; v ← β₂ v + (1−β₂) g²; Δ = η m̂/(√v̂ + ε), m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ). Fan and Yam; PyTorch.
     | Adam = 10
     /// The same with Δ = η √(1−β₂ᵗ)/(1−β₁ᵗ) · m/(√v + ε). Keras.
     | KerasAdam = 11
@@ -67,8 +67,9 @@ type Optimizer private (data: OptimizerData) =
 
     static let create kind rate decay1 decay2 epsilon =
         atLeast0 "learningRate" rate
-        share "decay" decay1
-        share "decay" decay2
+        let isAdam = kind >= OptimizerKind.Adam
+        share (if isAdam then "beta1" else "momentum") decay1
+        share (if isAdam then "beta2" else "decay") decay2
         // Without ε, the first gradient of 0 divides by 0.
         let isAdaptive = kind >= OptimizerKind.Adagrad
         require "epsilon" epsilon (not isAdaptive || epsilon > 0.0 && Double.IsFinite epsilon) "an epsilon above 0"
@@ -104,7 +105,10 @@ type Optimizer private (data: OptimizerData) =
     static member Sgd([<Optional; DefaultParameterValue(1e-3)>] learningRate: float) =
         create OptimizerKind.Sgd learningRate 0.0 0.0 0.0
 
-    /// <summary>m ← γ m − (1−γ) g; Δ = η m. Fan &amp; Yam, Programme 11.6.7. Its step is 1−γ times that of the other forms.</summary>
+    /// <summary>
+    /// Its step is (1−γ) times that of Keras and PyTorch: for theirs use KerasMomentum or ClassicMomentum.
+    /// m ← γ m − (1−γ) g; Δ = η m. Fan and Yam, Programme 11.6.7.
+    /// </summary>
     /// <param name="learningRate">η, default 1e−3.</param>
     /// <param name="momentum">γ, default 0.9.</param>
     static member Momentum
@@ -200,7 +204,7 @@ type Optimizer private (data: OptimizerData) =
 
     /// <summary>
     /// m ← β₁ m − (1−β₁) g; v ← β₂ v + (1−β₂) g²; Δ = η m̂/(√v̂ + ε), m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ).
-    /// Kingma and Ba 2015; Fan &amp; Yam, Programme 11.6.7; PyTorch's form.
+    /// Kingma and Ba 2015; Fan and Yam, Programme 11.6.7; PyTorch's form.
     /// </summary>
     /// <param name="learningRate">η, default 1e−3.</param>
     /// <param name="beta1">β₁, default 0.9.</param>
@@ -243,6 +247,7 @@ type Optimizer private (data: OptimizerData) =
             [<Optional; DefaultParameterValue(0.999)>] beta2: float,
             [<Optional; DefaultParameterValue(1e-8)>] epsilon: float
         ) =
+        atLeast0 (nameof weightDecay) weightDecay
         (create OptimizerKind.AdamW learningRate beta1 beta2 epsilon).WithWeightDecay weightDecay
 
     /// <summary>The rule.</summary>
@@ -264,7 +269,7 @@ type Optimizer private (data: OptimizerData) =
 
     /// <summary>The same rule under a learning-rate schedule.</summary>
     member _.WithSchedule(schedule: Schedule) =
-        ArgumentNullException.ThrowIfNull schedule
+        ArgumentNullException.ThrowIfNull(schedule, nameof schedule)
         Optimizer { data with Schedule = schedule }
 
     /// <summary>The same rule on the loss plus λ·Σ|w| over the weights; reported losses leave it out.</summary>
@@ -348,13 +353,47 @@ type Optimizer private (data: OptimizerData) =
 
     member internal _.Data = data
 
-    override _.Equals(other: obj | null) =
+    /// <summary>True where both are the same rule with the same numbers.</summary>
+    member _.Equals(other: Optimizer | null) =
         match other with
-        | :? Optimizer as optimizer -> optimizer.Data = data
+        | null -> false
+        | optimizer -> optimizer.Data = data
+
+    override this.Equals(other: obj | null) =
+        match other with
+        | :? Optimizer as optimizer -> this.Equals optimizer
         | _ -> false
+
+    /// <summary>Equality of values.</summary>
+    static member op_Equality(left: Optimizer | null, right: Optimizer | null) = Object.Equals(left, right)
+
+    /// <summary>Equality of values, denied.</summary>
+    static member op_Inequality(left: Optimizer | null, right: Optimizer | null) = not (Object.Equals(left, right))
+
+    interface IEquatable<Optimizer> with
+        member this.Equals other = this.Equals other
 
     override _.GetHashCode() = data.GetHashCode()
 
-    /// <summary>Rule and learning rate, as in Adam(0.001).</summary>
+    /// <summary>Rule and learning rate, as in Adam(0.001), and what else is set: schedule, penalties, decay, clipping.</summary>
     override _.ToString() =
-        string (Enum.GetName data.Kind) + "(" + data.Rate.ToString CultureInfo.InvariantCulture + ")"
+        let text (x: float) = x.ToString CultureInfo.InvariantCulture
+
+        [
+            yield string (Enum.GetName data.Kind) + "(" + text data.Rate + ")"
+
+            if data.Schedule <> Schedule.Constant then
+                yield string data.Schedule
+
+            for name, value, none in
+                [
+                    "L1", data.L1, 0.0
+                    "L2", data.L2, 0.0
+                    "weight decay", data.WeightDecay, 0.0
+                    "clip norm", data.ClipNorm, infinity
+                    "clip value", data.ClipValue, infinity
+                ] do
+                if value <> none then
+                    yield name + " " + text value
+        ]
+        |> String.concat ", "

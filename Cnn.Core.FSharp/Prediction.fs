@@ -79,6 +79,16 @@ type Predictor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(bac
     /// <summary>The network's outputs for all pictures of a data set, in their order.</summary>
     /// <exception cref="T:Cnn.ShapeException">The pictures have not the shape of the network's input.</exception>
     member _.Run(dataset: Dataset) =
+        if dataset.Shape <> network.Input then
+            raise (
+                ShapeException(
+                    "Network",
+                    "pictures of shape " + string network.Input,
+                    string dataset.Shape,
+                    "Pad or resize the pictures to the input of the network."
+                )
+            )
+
         let order = Array.init dataset.Count id
         answers dataset.Count (fun workspace first count -> Dataset.read dataset order workspace first count)
 
@@ -87,12 +97,13 @@ type Predictor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(bac
 module Prediction =
 
     /// <summary>Loss, accuracy and confusion matrix over a data set, with dropout off and batch statistics as learned.</summary>
-    /// <param name="threshold">With one output: the probability above which it counts as class 1.</param>
+    /// <param name="threshold">With one output: the probability above which it counts as class 1, between 0 and 1.</param>
     /// <param name="backend">What computes.</param>
     /// <param name="loss">Default: what goes with the last layer.</param>
     /// <param name="network">The network.</param>
     /// <param name="dataset">Labelled pictures of the network's input shape.</param>
-    /// <exception cref="T:Cnn.ShapeException">The pictures have not the shape of the network's input.</exception>
+    /// <exception cref="T:Cnn.ShapeException">The pictures have not the shape of the network's input, or a label has no output.</exception>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">The threshold is not between 0 and 1.</exception>
     let evaluateAt
         threshold
         (backend: Backend<'T>)
@@ -100,8 +111,27 @@ module Prediction =
         (network: Network<'T>)
         (dataset: Dataset)
         : Evaluation =
+        let output = Network.output network
+
         if dataset.Count = 0 then
-            raise (System.ArgumentException("There is nothing to evaluate: the data set is empty.", nameof dataset))
+            raise (ArgumentException("There is nothing to evaluate: the data set is empty.", nameof dataset))
+
+        if not (threshold > 0.0 && threshold < 1.0) then
+            raise (ArgumentOutOfRangeException(nameof threshold, threshold, "A threshold lies between 0 and 1."))
+
+        let classes = max 2 output.Size
+
+        match Seq.tryFindIndex (fun label -> label >= classes) dataset.Labels with
+        | Some i ->
+            raise (
+                ShapeException(
+                    "Evaluate",
+                    "labels of 0 to " + string (classes - 1) + ", which the network's outputs stand for",
+                    "label " + string dataset.Labels[i] + " of picture " + string i,
+                    "Give the last layer as many units as there are classes."
+                )
+            )
+        | None -> ()
 
         let wanted = loss |> Option.defaultWith (fun () -> Network.standardLoss network)
         let layer, fused = Network.fuse wanted network.Layer
@@ -114,14 +144,14 @@ module Prediction =
             else
                 threshold
 
-        let classes = Metrics.predicted threshold outputs
+        let predicted = Metrics.predicted threshold outputs
         let labels = dataset.LabelMemory.ToArray()
         let struct (value, _) = Loss.evaluate (fused.With Reduction.Mean) outputs (Labels dataset.LabelMemory)
 
         {
             Loss = value
-            Accuracy = Metrics.accuracy labels classes
-            ConfusionMatrix = Metrics.confusion dataset.ClassNames labels classes
+            Accuracy = Metrics.accuracy labels predicted
+            ConfusionMatrix = Metrics.confusion dataset.ClassNames labels predicted
         }
 
     /// <summary><c>evaluateAt</c> a threshold of ½.</summary>

@@ -77,7 +77,7 @@ type Schedule private (rule: ScheduleRule) =
     /// <param name="start">The first factor, default 0.1.</param>
     /// <exception cref="T:System.ArgumentOutOfRangeException">epochs is not positive, or the start not in [0, 1].</exception>
     static member LinearWarmup(epochs: float, next: Schedule, [<Optional; DefaultParameterValue(0.1)>] start: float) =
-        ArgumentNullException.ThrowIfNull next
+        ArgumentNullException.ThrowIfNull(next, nameof next)
         positive (nameof epochs) epochs
         share (nameof start) start
         Schedule(Warmup(epochs, start, next.Rule))
@@ -85,10 +85,25 @@ type Schedule private (rule: ScheduleRule) =
     /// <summary>The factor at epoch e ≥ 0.</summary>
     member _.Factor(epoch: float) = at rule epoch
 
-    override _.Equals(other: obj | null) =
+    /// <summary>True where both give the same factors by the same rule.</summary>
+    member _.Equals(other: Schedule | null) =
         match other with
-        | :? Schedule as schedule -> schedule.Rule = rule
+        | null -> false
+        | schedule -> schedule.Rule = rule
+
+    override this.Equals(other: obj | null) =
+        match other with
+        | :? Schedule as schedule -> this.Equals schedule
         | _ -> false
+
+    /// <summary>Equality of values.</summary>
+    static member op_Equality(left: Schedule | null, right: Schedule | null) = Object.Equals(left, right)
+
+    /// <summary>Equality of values, denied.</summary>
+    static member op_Inequality(left: Schedule | null, right: Schedule | null) = not (Object.Equals(left, right))
+
+    interface IEquatable<Schedule> with
+        member this.Equals other = this.Equals other
 
     override _.GetHashCode() = rule.GetHashCode()
 

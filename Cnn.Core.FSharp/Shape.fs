@@ -35,7 +35,7 @@ type Shape private (extents: int[], size: int) =
     /// <summary>The shape with the given extents, first axis first; no extents give the shape of a scalar.</summary>
     /// <exception cref="T:Cnn.ShapeException">An extent is negative, or the product exceeds an array's length.</exception>
     static member Of([<ParamArray>] extents: int[]) =
-        ArgumentNullException.ThrowIfNull extents
+        ArgumentNullException.ThrowIfNull(extents, nameof extents)
         Shape(Array.copy extents, product extents)
 
     /// <summary>Number of axes.</summary>
@@ -96,12 +96,18 @@ type Shape private (extents: int[], size: int) =
 
         hash.ToHashCode()
 
+    /// <summary>Equality of values.</summary>
+    static member op_Equality(left: Shape | null, right: Shape | null) = Object.Equals(left, right)
+
+    /// <summary>Equality of values, denied.</summary>
+    static member op_Inequality(left: Shape | null, right: Shape | null) = not (Object.Equals(left, right))
+
     interface IEquatable<Shape> with
         member this.Equals other = this.Equals other
 
 /// <summary>Height and width of a window, stride or dilation, in pixels.</summary>
 /// <remarks>An immutable value; a whole number stands for the same in both directions.</remarks>
-[<Struct>]
+[<Struct; NoComparison>]
 type Size = {
     /// <summary>Rows.</summary>
     Height: int
@@ -126,7 +132,7 @@ open Cnn
 type Padding =
     /// Nothing; rows and columns that fill no window are dropped (Wichmann 2018, 3.1; Fossheim 2022, eq. 84, 86).
     | Valid
-    /// Output ⌈n/s⌉, the odd cell after the image (Wichmann 2018, 2.1; Fan &amp; Yam 11.2.6; Keras' "same").
+    /// Output ⌈n/s⌉, the odd cell after the image (Wichmann 2018, 2.1; Fan and Yam 11.2.6; Keras' "same").
     | Same
     /// d·(f−1) cells on each side (Vu 2018, eq. 5).
     | Full

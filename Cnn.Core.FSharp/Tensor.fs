@@ -152,6 +152,12 @@ type Tensor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
     override this.GetHashCode() =
         HashCode.Combine(shape, (if shape.Size = 0 then Unchecked.defaultof<'T> else this.Span[0]))
 
+    /// <summary>Equality of values.</summary>
+    static member op_Equality(left: Tensor<'T> | null, right: Tensor<'T> | null) = Object.Equals(left, right)
+
+    /// <summary>Equality of values, denied.</summary>
+    static member op_Inequality(left: Tensor<'T> | null, right: Tensor<'T> | null) = not (Object.Equals(left, right))
+
     interface IEquatable<Tensor<'T>> with
         member this.Equals other = this.Equals other
 

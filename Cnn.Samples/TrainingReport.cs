@@ -94,7 +94,7 @@ internal sealed class TrainingReport
 
     private static void WriteScores(Utf8JsonWriter writer, ConfusionMatrix matrix)
     {
-        var classes = Enumerable.Range(0, matrix.Classes);
+        var classes = Enumerable.Range(0, matrix.ClassCount);
         WriteArray(writer, "classes", classes, c =>
         {
             writer.WriteStartObject();

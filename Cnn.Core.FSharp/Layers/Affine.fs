@@ -7,7 +7,7 @@ open Cnn
 module internal Affine =
 
     /// What an affine layer does beside its sums.
-    [<Struct>]
+    [<Struct; NoComparison>]
     type private Manner = { Activation: Activation; IsTrainable: bool; IsRotated: bool }
 
     /// rot180 K, into memory of the caller's.
@@ -163,10 +163,23 @@ module internal Affine =
     let dense (spec: Dense) : Layer<'T> =
         let name = "Dense " + string spec.Units
 
+        if spec.Units < 1 then
+            raise (ShapeException(name, "at least 1 unit", string spec.Units, "Ask for a positive number of units."))
+
         let geometry =
             Layer.remember (fun (input: Shape) ->
                 if input.Rank <> 1 || input.Size = 0 then
                     raise (ShapeException(name, "a vector for each sample", string input, "Put Flatten before it."))
+
+                if float input.Size * float spec.Units > float Array.MaxLength then
+                    raise (
+                        ShapeException(
+                            name,
+                            "weights that fit into memory",
+                            string input.Size + "×" + string spec.Units,
+                            "Use fewer units, or pooling before it."
+                        )
+                    )
 
                 Geometry.Product(name, input.Size, spec.Units))
 

@@ -21,9 +21,9 @@ internal static class ConfusionTable
             table.AddColumn(new TableColumn($"[bold]{Markup.Escape(name)}[/]").RightAligned());
         }
 
-        for (var row = 0; row < matrix.Classes; row++)
+        for (var row = 0; row < matrix.ClassCount; row++)
         {
-            var counts = Enumerable.Range(0, matrix.Classes).Select(column => Cell(matrix[row, column], row == column));
+            var counts = Enumerable.Range(0, matrix.ClassCount).Select(column => Cell(matrix[row, column], row == column));
             table.AddRow([$"[bold]{Markup.Escape(matrix.ClassNames[row])}[/]", .. counts]);
         }
 
