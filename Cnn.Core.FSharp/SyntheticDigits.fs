@@ -1,7 +1,6 @@
 namespace Cnn.FSharp
 
 open System
-open System.Globalization
 open Cnn
 
 /// <summary>Handwritten digits that the library draws itself: a labelled data set that needs no file.</summary>
@@ -12,49 +11,6 @@ open Cnn
 /// </remarks>
 [<RequireQualifiedAccess>]
 module SyntheticDigits =
-
-    [<Struct>]
-    type private Point = { X: float; Y: float }
-
-    /// Lines are cut this short, in units of the picture's side, so that the field can bend them.
-    [<Literal>]
-    let private Piece = 0.1
-
-    /// Chords that stand for one span of a curve.
-    [<Literal>]
-    let private Chords = 4
-
-    let private line (corners: Point[]) =
-        let cut (a: Point, b: Point) =
-            let dx, dy = b.X - a.X, b.Y - a.Y
-            let pieces = int (sqrt (dx * dx + dy * dy) / Piece) + 1
-
-            Array.init pieces (fun i ->
-                let t = float i / float pieces
-                { X = a.X + t * dx; Y = a.Y + t * dy })
-
-        Array.append (Array.collect cut (Array.pairwise corners)) [| Array.last corners |]
-
-    /// One span of the cubic that passes through its points: Catmull and Rom 1974, with tension ½.
-    let private catmullRom a b c d t =
-        b + 0.5 * t * (c - a + t * (2.0 * a - 5.0 * b + 4.0 * c - d + t * (3.0 * (b - c) + d - a)))
-
-    let private spans (p: Point[]) =
-        let chord (q: Point[]) i =
-            let t = float i / float Chords
-
-            {
-                X = catmullRom q[0].X q[1].X q[2].X q[3].X t
-                Y = catmullRom q[0].Y q[1].Y q[2].Y q[3].Y t
-            }
-
-        Array.append (Array.collect (fun q -> Array.init Chords (chord q)) (Array.windowed 4 p)) [| p[p.Length - 2] |]
-
-    /// The smooth stroke through points.
-    let private curve (p: Point[]) = spans (Array.concat [ [| p[0] |]; p; [| Array.last p |] ])
-
-    /// The smooth closed stroke through points.
-    let private loop (p: Point[]) = spans (Array.concat [ [| Array.last p |]; p; p[..1] ])
 
     /// The ways in which people write each digit: strokes through points, in percent of the side; x right, y down.
     let private skeletons =
@@ -83,247 +39,145 @@ module SyntheticDigits =
         9: loop 49,11 34,18 31,34 44,49 61,44 69,30 63,16; line 70,28 62,90
         9: curve 68,27 54,11 35,17 30,36 44,49 61,43 69,25; curve 69,25 70,55 61,82 44,90 32,84
         """
+        |> Drawing.ways
 
-    let private split (separator: char) (text: string) =
-        text.Split(separator, StringSplitOptions.RemoveEmptyEntries ||| StringSplitOptions.TrimEntries)
-
-    let private point text =
-        let percent = split ',' text |> Array.map (fun n -> Int32.Parse(n, CultureInfo.InvariantCulture))
-        { X = float percent[0] / 100.0; Y = float percent[1] / 100.0 }
-
-    let private stroke text =
-        let words = split ' ' text
-        let points = Array.map point words[1..]
-
-        match words[0] with
-        | "line" -> line points
-        | "curve" -> curve points
-        | _ -> loop points
-
-    /// Digit, then way, then stroke.
-    let private ways =
-        split '\n' skeletons
-        |> Array.groupBy (fun way -> way[0])
-        |> Array.map (fun (_, ways) -> ways |> Array.map (fun way -> split ';' way[2..] |> Array.map stroke))
-
-    /// How one picture is written: linear map XX … YY; lengths in units of the side, Blur in pixels; tones 0 … 1.
-    [<Struct>]
-    type private Hand = {
-        XX: float
-        XY: float
-        YX: float
-        YY: float
-        ShiftX: float
-        ShiftY: float
-        Bend: float
-        Radius: float
-        Blur: float
-        Ink: float
-        Paper: float
-        Grain: float
-    }
-
-    /// Rotation · shear · scale about the centre, with t = tan(φ/2): cos φ = (1 − t²)/(1 + t²), sin φ = 2t/(1 + t²).
-    /// The shifts are wide on purpose: a linear model of the pixels must fail where a convolution does not.
+    /// Rotation · shear · scale about the centre. The shifts are wide on purpose: a linear model of the pixels must fail
+    /// where a convolution does not.
     let private hand (key: Key) size =
         let inline between low high i = low + (high - low) * key.Uniform i
-        let t = between -0.12 0.12 1L
-        let cos, sin = (1.0 - t * t) / (1.0 + t * t), 2.0 * t / (1.0 + t * t)
         let height = between 0.76 0.96 2L
         let width = height * between 0.75 1.12 3L
         let slant = height * between -0.16 0.34 4L
+        let radius = max (between 0.036 0.066 8L) (0.4 / float size)
 
         {
-            XX = cos * width
-            XY = -cos * slant - sin * height
-            YX = sin * width
-            YY = cos * height - sin * slant
-            ShiftX = between -0.11 0.11 5L
-            ShiftY = between -0.10 0.10 6L
-            Bend = between 0.02 0.075 7L
-            Radius = max (between 0.036 0.066 8L) (0.4 / float size)
-            Blur = between 0.5 1.0 9L
-            Ink = between 0.7 1.0 10L
-            Paper = between 0.0 0.06 11L
-            Grain = between 0.0 0.05 12L
+            Drawing.hand (between -0.12 0.12 1L) width height slant radius (between 0.5 1.0 9L) with
+                ShiftX = between -0.11 0.11 5L
+                ShiftY = between -0.10 0.10 6L
+                Bend = between 0.02 0.075 7L
         }
 
-    /// Cells of the field along a side; a cubic B-spline then has three knots more.
-    [<Literal>]
-    let private Cells = 3
-
-    [<Literal>]
-    let private Knots = 6
-
-    /// x, y and pressure.
-    [<Literal>]
-    let private Channels = 3
-
-    /// Weight of knot k = 0 … 3 of the uniform cubic B-spline at t in [0, 1).
-    let private spline k t =
-        match k with
-        | 0 -> (1.0 - t) * (1.0 - t) * (1.0 - t) / 6.0
-        | 1 -> (t * t * (3.0 * t - 6.0) + 4.0) / 6.0
-        | 2 -> (t * (3.0 + t * (3.0 - 3.0 * t)) + 1.0) / 6.0
-        | _ -> t * t * t / 6.0
-
-    let private field (key: Key) = Array.init (Knots * Knots * Channels) (fun i -> key.Normal(int64 i))
-
-    /// Smoothed noise moves every point (Simard, Steinkraus and Platt 2003); splines, so that only strokes pay for it.
-    let private bend (field: float[]) (p: Point) =
-        let inline cell u = max 0 (min (Cells - 1) (int (u * float Cells)))
-        let column, row = cell p.X, cell p.Y
-        let tx, ty = p.X * float Cells - float column, p.Y * float Cells - float row
-        let mutable dx = 0.0
-        let mutable dy = 0.0
-        let mutable pressure = 0.0
-
-        for i in 0..3 do
-            for j in 0..3 do
-                let weight = spline i ty * spline j tx
-                let at = ((row + i) * Knots + column + j) * Channels
-                dx <- dx + weight * field[at]
-                dy <- dy + weight * field[at + 1]
-                pressure <- pressure + weight * field[at + 2]
-
-        struct (dx, dy, pressure)
-
-    /// Where the pen touches, in pixels, and its radius there.
-    [<Struct>]
-    type private Touch = { Column: float; Row: float; Reach: float }
-
-    let private touch (hand: Hand) field size (p: Point) =
-        let struct (dx, dy, pressure) = bend field p
-        let x, y = p.X - 0.5 + hand.Bend * dx, p.Y - 0.5 + hand.Bend * dy
-        let side = float size
-
-        {
-            Column = side * (0.5 + hand.ShiftX + hand.XX * x + hand.XY * y) - 0.5
-            Row = side * (0.5 + hand.ShiftY + hand.YX * x + hand.YY * y) - 0.5
-            Reach = side * hand.Radius * max 0.5 (min 1.5 (1.0 + 0.3 * pressure))
-        }
-
-    /// 0 → 1 over 0 ≤ t ≤ 1, with flat ends.
-    let private smoothStep t =
-        let t = max 0.0 (min 1.0 t)
-        t * t * (3.0 - 2.0 * t)
-
-    /// Inks the pixels near one chord: each by its distance to the chord, over an edge of 2·blur.
-    let private ink (a: Touch) (b: Touch) blur size (picture: Span<float32>) =
-        let dx, dy = b.Column - a.Column, b.Row - a.Row
-        let length = max 1e-12 (dx * dx + dy * dy)
-        let margin = max a.Reach b.Reach + blur
-        let inline first u v = max 0 (int (ceil (min u v - margin)))
-        let inline last u v = min (size - 1) (int (floor (max u v + margin)))
-
-        for row in first a.Row b.Row .. last a.Row b.Row do
-            for column in first a.Column b.Column .. last a.Column b.Column do
-                let px, py = float column - a.Column, float row - a.Row
-                let t = max 0.0 (min 1.0 ((px * dx + py * dy) / length))
-                let ex, ey = px - t * dx, py - t * dy
-                let inside = a.Reach + t * (b.Reach - a.Reach) - sqrt (ex * ex + ey * ey)
-                let coverage = float32 (smoothStep (0.5 + 0.5 * inside / blur))
-                let pixel = &picture[row * size + column]
-                pixel <- max pixel coverage
-
-    /// Four of the sixteen-bit parts of 64 bits, summed and scaled to mean 0 and variance 1: nearly normal, and cheap.
-    let private nearlyNormal (bits: uint64) =
-        let sum = (bits >>> 48) + (bits >>> 32 &&& 0xFFFFUL) + (bits >>> 16 &&& 0xFFFFUL) + (bits &&& 0xFFFFUL)
-        (float sum / 65536.0 - 2.0) * 1.7320508075688772
-
-    let private develop (hand: Hand) (key: Key) (picture: Span<float32>) =
-        for i in 0 .. picture.Length - 1 do
-            let tone = hand.Paper + (hand.Ink - hand.Paper) * float picture[i]
-            let grain = hand.Grain * nearlyNormal (key.Bits(int64 i))
-            picture[i] <- float32 (max 0.0 (min 1.0 (tone + grain)))
+    let private tones (key: Key) : Drawing.Tones =
+        let inline between low high i = low + (high - low) * key.Uniform i
+        { Ink = between 0.7 1.0 10L; Paper = between 0.0 0.06 11L; Grain = between 0.0 0.05 12L }
 
     let private write (key: Key) size digit (picture: Span<float32>) =
         picture.Clear()
         let writing = key.Child 0L
-        let hand = hand writing size
-        let field = field (key.Child 1L)
-        let ways = ways[digit]
+        let way = skeletons[digit][writing.Below(skeletons[digit].Length, 0L)]
+        Drawing.write (hand writing size) (Drawing.field (key.Child 1L)) size way picture
+        Drawing.develop (tones writing) (key.Child 2L) picture
 
-        for stroke in ways[writing.Below(ways.Length, 0L)] do
-            let mutable a = touch hand field size stroke[0]
+    /// The hand of a painter of house numbers: broad strokes, hardly bent.
+    let private broadHand (key: Key) size =
+        let inline between low high i = low + (high - low) * key.Uniform i
+        let height = between 0.62 0.95 2L
+        let width = height * between 0.75 1.15 3L
+        let slant = height * between -0.1 0.25 4L
+        let radius = max (between 0.04 0.085 8L) (0.5 / float size)
 
-            for i in 1 .. stroke.Length - 1 do
-                let b = touch hand field size stroke[i]
-                ink a b hand.Blur size picture
-                a <- b
+        {
+            Drawing.hand (between -0.12 0.12 1L) width height slant radius (between 0.6 1.6 9L) with
+                ShiftX = between -0.09 0.09 5L
+                ShiftY = between -0.09 0.09 6L
+                Bend = between 0.0 0.04 7L
+        }
 
-        develop hand (key.Child 2L) picture
-
-    let private require name low high (value: int) =
-        if value < low || value > high then
-            raise (ArgumentOutOfRangeException(name, value, "From " + string low + " to " + string high + "."))
-
-    /// The square of a larger size outgrows an array.
+    /// How often there is another digit on a side.
     [<Literal>]
-    let private Largest = 46340
+    let private Company = 0.7
 
-    /// Labels have the negative children of the same key.
-    let private pictureKey key (index: int) = key |> Key.child Purpose.Data |> Key.child (int64 index)
+    /// A digit in the middle and often one on either side, on the same line; the picture's edges cut them off.
+    let private writeColor (key: Key) size digit (picture: Span<float32>) =
+        picture.Clear()
+        let writing = key.Child 3L
+        let hand = broadHand writing size
+        let spacing = 0.58 + 2.0 * hand.Radius + 0.15 * writing.Uniform 10L
+
+        for place in -1 .. 1 do
+            let key = key.Child(int64 (5 + place))
+
+            if place = 0 || key.Uniform 0L < Company then
+                let ways = skeletons[if place = 0 then digit else key.Below(10, 1L)]
+                let along = float place * spacing
+
+                let hand = {
+                    hand with
+                        ShiftX = hand.ShiftX + along * hand.XX
+                        ShiftY = hand.ShiftY + along * hand.YX
+                }
+
+                Drawing.write hand (Drawing.field (key.Child 0L)) size ways[key.Below(ways.Length, 2L)] picture
+
+        Scene.develop (key.Child 7L) size picture
+
+    let private names = Array.init 10 string
 
     /// <summary>One picture of a digit 0 … 9: size×size grey values, row by row, 0 background … 1 ink.</summary>
     /// <exception cref="T:System.ArgumentOutOfRangeException">Size not in 8 … 46340, or digit not in 0 … 9.</exception>
     let draw (key: Key) (size: int) (digit: int) =
-        require (nameof size) 8 Largest size
-        require (nameof digit) 0 9 digit
+        Sampling.require (nameof size) 8 Sampling.Largest size
+        Sampling.require (nameof digit) 0 9 digit
         let picture = Array.zeroCreate (size * size)
         write key size digit (Span picture)
         picture
 
     /// <summary>Label of one sample of a key's set: samples 10k … 10k + 9 show each digit once.</summary>
     /// <exception cref="T:System.ArgumentOutOfRangeException">The index is negative.</exception>
-    let label (key: Key) (index: int) =
-        require (nameof index) 0 Int32.MaxValue index
-        let ten = key |> Key.child Purpose.Data |> Key.child (-1L - int64 (index / 10))
-        (ten.Permutation 10)[index % 10]
+    let label (key: Key) (index: int) = Sampling.label 10 key index
 
     /// <summary>Label and picture of one sample of a key's set, as <c>label</c> and <c>draw</c> give them.</summary>
     /// <remarks>Sets of different keys are independent: take one seed for training and another for testing.</remarks>
     /// <exception cref="T:System.ArgumentOutOfRangeException">Size not in 8 … 46340, or index negative.</exception>
     let sample (key: Key) (size: int) (index: int) =
         let digit = label key index
-        struct (digit, draw (pictureKey key index) size digit)
+        struct (digit, draw (Sampling.pictureKey key index) size digit)
 
     /// <summary>Writes the picture of <c>sample</c> over a span of size² values; returns the label.</summary>
     /// <exception cref="T:System.ArgumentOutOfRangeException">Size not in 8 … 46340, or index negative.</exception>
     /// <exception cref="T:System.ArgumentException">The span does not have size² values.</exception>
     let sampleInto (key: Key) (size: int) (index: int) (picture: Span<float32>) =
-        require (nameof size) 8 Largest size
-
-        if picture.Length <> size * size then
-            raise (ArgumentException("Expected size² = " + string (size * size) + " values.", nameof picture))
-
+        Sampling.require (nameof size) 8 Sampling.Largest size
+        Sampling.requireLength (nameof picture) (size * size) picture
         let digit = label key index
-        write (pictureKey key index) size digit picture
+        write (Sampling.pictureKey key index) size digit picture
         digit
-
-    /// Pictures that one iteration of a parallel loop draws.
-    [<Literal>]
-    let private Portion = 100
 
     /// <summary>Samples 0 … count − 1 of a key's set, drawn at once on the threads of a scheduler and kept as bytes.</summary>
     /// <exception cref="T:System.ArgumentOutOfRangeException">Size not in 8 … 46340, or count negative.</exception>
     let dataset (scheduler: IScheduler) (key: Key) (size: int) (count: int) =
-        require (nameof size) 8 Largest size
-        require (nameof count) 0 (Array.MaxLength / (size * size)) count
-        let area = size * size
-        let pixels: byte[] = Array.zeroCreate (count * area)
-        let labels = Array.zeroCreate count
+        Sampling.require (nameof size) 8 Sampling.Largest size
 
-        scheduler.For(
-            (count + Portion - 1) / Portion,
-            fun piece ->
-                let picture = Array.zeroCreate area
+        Sampling.collect scheduler (Shape.Of(size, size, 1)) names count (fun index picture ->
+            sampleInto key size index (Span picture))
 
-                for index in piece * Portion .. min count ((piece + 1) * Portion) - 1 do
-                    labels[index] <- sampleInto key size index (Span picture)
+    /// <summary>One picture of a digit 0 … 9 as on a house: size×size×3 values 0 … 1, row by row, red, green, blue.</summary>
+    /// <remarks>
+    /// Broad strokes of any colour, lighter or darker than a wall with joints and clouds, in uneven light, with noise;
+    /// often with parts of another digit at the left or the right. Made to be hard without convolution.
+    /// </remarks>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">Size not in 16 … 26754, or digit not in 0 … 9.</exception>
+    let drawColor (key: Key) (size: int) (digit: int) =
+        Sampling.require (nameof size) 16 Sampling.LargestColor size
+        Sampling.require (nameof digit) 0 9 digit
+        let picture = Array.zeroCreate (3 * size * size)
+        writeColor key size digit (Span picture)
+        picture
 
-                    for i in 0 .. area - 1 do
-                        pixels[index * area + i] <- byte (255.0f * picture[i] + 0.5f)
-        )
+    /// <summary>Writes a picture in colour, with the label of that index, over a span of 3·size² values; returns the label.</summary>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">Size not in 16 … 26754, or index negative.</exception>
+    /// <exception cref="T:System.ArgumentException">The span does not have 3·size² values.</exception>
+    let sampleColorInto (key: Key) (size: int) (index: int) (picture: Span<float32>) =
+        Sampling.require (nameof size) 16 Sampling.LargestColor size
+        Sampling.requireLength (nameof picture) (3 * size * size) picture
+        let digit = label key index
+        writeColor (Sampling.pictureKey key index) size digit picture
+        digit
 
-        Dataset.OfBytes(Shape.Of(size, size, 1), ReadOnlyMemory pixels, labels, Array.init 10 string)
+    /// <summary>Pictures in colour of samples 0 … count − 1 of a key's set, drawn at once on the threads of a scheduler and kept as bytes.</summary>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">Size not in 16 … 26754, or count negative.</exception>
+    let colorDataset (scheduler: IScheduler) (key: Key) (size: int) (count: int) =
+        Sampling.require (nameof size) 16 Sampling.LargestColor size
+
+        Sampling.collect scheduler (Shape.Of(size, size, 3)) names count (fun index picture ->
+            sampleColorInto key size index (Span picture))
