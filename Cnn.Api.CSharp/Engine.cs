@@ -57,7 +57,7 @@ internal sealed class Engine<T>(Network<T> network, Backend<T> backend, IReadOnl
             backend, settings, Option(options.EarlyStopping?.Value),
             FuncConvert.FromAction<EpochResult>(result => options.EpochProgress?.Report(result)),
             options.Epochs, data, network);
-        var model = fitted.Epoch == 0 ? start : new Model(new Engine<T>(fitted.Network, backend, train.ClassNames));
+        var model = fitted.Epoch == 0 ? start : new Model(new Engine<T>(fitted.Network, backend, Names(train)));
         return new FitResult(model, fitted.Epoch, [.. fitted.History], clock.Elapsed, fitted.Reason);
     }
 
@@ -115,6 +115,13 @@ internal sealed class Engine<T>(Network<T> network, Backend<T> backend, IReadOnl
 
         var best = Array.IndexOf(probabilities, probabilities.Max());
         return new Prediction(best, classNames[best], probabilities);
+    }
+
+    /// <summary>Names for all outputs: a network may tell more classes apart than the data set has.</summary>
+    private string[] Names(Dataset train)
+    {
+        var outputs = Math.Max(FSharp.Network.output(network).Size, 2);
+        return [.. train.ClassNames, .. Enumerable.Range(0, outputs).Skip(train.ClassNames.Count).Select(c => c.ToString())];
     }
 
     private static FSharpOption<TValue>? Option<TValue>(TValue? value) where TValue : class =>

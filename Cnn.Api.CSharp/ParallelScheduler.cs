@@ -22,7 +22,7 @@ public sealed class ParallelScheduler : IScheduler
     }
 
     /// <summary>Lets the threads end.</summary>
-    ~ParallelScheduler() => _team.End();
+    ~ParallelScheduler() => _team?.End();
 
     /// <inheritdoc/>
     public int Threads { get; }
@@ -57,10 +57,9 @@ internal sealed class WorkerTeam(int workers)
     private const int Looks = 200;
     private const int PausesPerLook = 20;
 
-    private readonly SemaphoreSlim _bell = new(0);
+    private readonly object _bell = new();
     private int _isBusy;
     private int _started;
-    private int _sleepers;
     private volatile int _round;
     private volatile bool _isOver;
 
@@ -84,14 +83,7 @@ internal sealed class WorkerTeam(int workers)
             (_body, _count, _failure) = (body, count, null);
             Volatile.Write(ref _next, 0);
             Volatile.Write(ref _atWork, workers);
-            _round++;
-            Interlocked.MemoryBarrier();
-            var sleepers = Volatile.Read(ref _sleepers);
-            if (sleepers > 0)
-            {
-                _bell.Release(sleepers);
-            }
-
+            NextRound();
             Work();
             var spin = default(SpinWait);
             while (Volatile.Read(ref _atWork) > 0)
@@ -113,8 +105,16 @@ internal sealed class WorkerTeam(int workers)
     public void End()
     {
         _isOver = true;
-        _round++;
-        _bell.Release(workers + 1);
+        NextRound();
+    }
+
+    private void NextRound()
+    {
+        lock (_bell)
+        {
+            _round++;
+            Monitor.PulseAll(_bell);
+        }
     }
 
     private void Start()
@@ -154,15 +154,12 @@ internal sealed class WorkerTeam(int workers)
             Thread.SpinWait(PausesPerLook);
         }
 
-        while (_round == seen)
+        lock (_bell)
         {
-            Interlocked.Increment(ref _sleepers);
-            if (_round == seen)
+            while (_round == seen)
             {
-                _bell.Wait();
+                Monitor.Wait(_bell);
             }
-
-            Interlocked.Decrement(ref _sleepers);
         }
     }
 

@@ -37,7 +37,7 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], reader:
         ArgumentNullException.ThrowIfNull reader
         let labels, classNames = Array.ofSeq labels, Array.ofSeq classNames
 
-        if shape.Size = 0 then
+        if shape.Size = 0 || shape.Rank = 0 then
             raise (
                 ShapeException(
                     "Dataset",
@@ -247,24 +247,24 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], reader:
     /// <summary>Mean and standard deviation of each channel over all pictures, in double precision.</summary>
     member _.Statistics() : ChannelStatistics =
         let channels = shape[shape.Rank - 1]
-        let sums, squares = Array.zeroCreate<float> channels, Array.zeroCreate<float> channels
         let picture = Array.zeroCreate<float32> shape.Size
-
-        for i in 0 .. labels.Length - 1 do
-            reader.Invoke(i, Span picture)
-
-            for p in 0 .. picture.Length - 1 do
-                let x = float picture[p]
-                sums[p % channels] <- sums[p % channels] + x
-                squares[p % channels] <- squares[p % channels] + x * x
-
         let count = max 1.0 (float labels.Length * float (shape.Size / channels))
-        let means = sums |> Array.map (fun sum -> sum / count)
 
-        {
-            Mean = means
-            Deviation = Array.map2 (fun square mean -> sqrt (max 0.0 (square / count - mean * mean))) squares means
-        }
+        let mean (value: int -> float -> float) =
+            let sums = Array.zeroCreate<float> channels
+
+            for i in 0 .. labels.Length - 1 do
+                reader.Invoke(i, Span picture)
+
+                for p in 0 .. picture.Length - 1 do
+                    let c = p % channels
+                    sums[c] <- sums[c] + value c (float picture[p])
+
+            sums |> Array.map (fun sum -> sum / count)
+
+        let means = mean (fun _ x -> x)
+        let variances = mean (fun c x -> (x - means[c]) * (x - means[c]))
+        { Mean = means; Deviation = Array.map sqrt variances }
 
     /// <summary>Each pixel as (v − mean)/deviation of its channel; a channel that never varies becomes 0.</summary>
     /// <param name="statistics">Usually those of the training set, for the test set too.</param>
@@ -305,7 +305,7 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], reader:
     /// <param name="width">Columns of the larger pictures.</param>
     /// <exception cref="T:Cnn.ShapeException">The pictures are larger than that already.</exception>
     member this.Pad(height: int, width: int) =
-        if height < shape[0] || width < shape[1] then
+        if shape.Rank <> 3 || height < shape[0] || width < shape[1] then
             raise (
                 ShapeException(
                     "Dataset.Pad",

@@ -33,7 +33,7 @@ type EarlyStopping = {
 [<NoEquality; NoComparison>]
 type Fitted<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
     Network: Network<'T>
-    /// <summary>The epoch that the network is of, from 1; 0 where none was finished.</summary>
+    /// <summary>The epoch that the network is of, from 1; 0 where none was finished, or none was finite.</summary>
     Epoch: int
     /// <summary>What each finished epoch came to, the first one first.</summary>
     History: EpochResult list
@@ -62,7 +62,8 @@ module Fitting =
     /// <summary>Trains for a number of epochs at most, and tells how it went.</summary>
     /// <remarks>
     /// Gives back the network after the last epoch; after the best one where early stopping says so, or where training
-    /// was cancelled; the network that it began with where no epoch was finished.
+    /// was cancelled; the network that it began with where no epoch was finished. The same settings begin with the same
+    /// order and the same draws, so to go on after a training give another seed.
     /// </remarks>
     /// <exception cref="T:System.ArgumentException">The data do not fit the network; before any work.</exception>
     /// <exception cref="T:Cnn.NonFiniteException">A NaN or an infinity appeared; names layer and step.</exception>
@@ -77,6 +78,16 @@ module Fitting =
         : Fitted<'T> =
         if epochs < 0 then
             raise (ArgumentOutOfRangeException(nameof epochs, epochs, "The number of epochs must be 0 or more."))
+
+        match stopping with
+        | Some rule when rule.Patience < 0 || not (rule.MinDelta >= 0.0) ->
+            raise (
+                ArgumentException(
+                    "Early stopping needs a patience and a least improvement of 0 or more.",
+                    nameof stopping
+                )
+            )
+        | _ -> ()
 
         let minDelta = stopping |> Option.map (fun s -> s.MinDelta) |> Option.defaultValue 0.0
 
@@ -130,24 +141,28 @@ module Fitting =
     /// of the layers below being the new ones already. Use it where running averages lag behind (SPEC section 12).
     /// </remarks>
     let recalibrate (backend: Backend<'T>) (dataset: Dataset) (network: Network<'T>) : Network<'T> =
-        // Σ x and Σ x² of what a network gives for the data set, per feature, in double precision.
-        let moments (below: Network<'T>) features =
-            let predictor = Predictor(backend, below)
-            let sums, squares = Array.zeroCreate<float> features, Array.zeroCreate<float> features
-            let mutable count = 0
+        if dataset.Count = 0 then
+            raise (ArgumentException("Statistics need at least one picture.", nameof dataset))
+
+        // The sum over the data set of a function of what a network gives, per feature, in double precision.
+        let total (predictor: Predictor<'T>) features (value: int -> float -> float) =
+            let sums = Array.zeroCreate<float> features
 
             for struct (first, size) in Dataset.batches 256 false dataset.Count do
                 let outputs = predictor.Run(dataset.Select(seq { first .. first + size - 1 }))
-                count <- count + outputs.Size / features
 
                 for i in 0 .. outputs.Size - 1 do
-                    let x = Number.toFloat outputs.Span[i]
-                    sums[i % features] <- sums[i % features] + x
-                    squares[i % features] <- squares[i % features] + x * x
+                    let c = i % features
+                    sums[c] <- sums[c] + value c (Number.toFloat outputs.Span[i])
 
-            let n = float (max count 1)
-            let means = sums |> Array.map (fun sum -> sum / n)
-            means, Array.map2 (fun square mean -> max 0.0 (square / n - mean * mean)) squares means
+            sums
+
+        let moments (below: Network<'T>) features =
+            let predictor = Predictor(backend, below)
+            let n = float dataset.Count * float ((Network.output below).Size / features)
+            let means = total predictor features (fun _ x -> x) |> Array.map (fun sum -> sum / n)
+            let squares = total predictor features (fun c x -> (x - means[c]) * (x - means[c]))
+            means, squares |> Array.map (fun sum -> sum / n)
 
         let rec renew done' (s: State<'T>) fresh parts =
             match parts with

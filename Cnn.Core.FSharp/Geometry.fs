@@ -26,9 +26,27 @@ type Geometry
         left: int
     ) =
 
+    /// Larger than any picture, and small enough that no sum or product of two overflows.
+    static let largest = 32767
+
     static let positive layer name (size: Size) =
-        if size.Height < 1 || size.Width < 1 then
-            raise (ShapeException(layer, "a " + name + " of at least 1×1", string size, "Make it positive."))
+        if min size.Height size.Width < 1 || max size.Height size.Width > largest then
+            let wanted = "a " + name + " from 1×1 to " + string (Size.Square largest)
+            raise (ShapeException(layer, wanted, string size, "Choose a size that a picture can have."))
+
+    /// Refuses what would not fit into one array.
+    static let fits layer what (extents: int list) =
+        let elements = extents |> List.fold (fun product n -> product * double n) 1.0
+
+        if elements > double System.Array.MaxLength then
+            raise (
+                ShapeException(
+                    layer,
+                    what + " that fit into memory",
+                    string elements + " elements",
+                    "Use smaller pictures, kernels or fewer filters."
+                )
+            )
 
     static let image layer (input: Shape) =
         if input.Rank <> 3 || input.Size = 0 then
@@ -59,8 +77,17 @@ type Geometry
         let axis isRows n f s d =
             let struct (before, after) = Window.pad padding isRows n f d s
 
-            if before < 0 || after < 0 then
-                raise (ShapeException(layer, "padding ≥ 0", string (min before after), "Crop the pictures instead."))
+            if min before after < 0 || max before after > largest * largest then
+                let found = string before + " and " + string after
+
+                raise (
+                    ShapeException(
+                        layer,
+                        "padding of 0 or more, within reason",
+                        found,
+                        "Crop or enlarge the pictures instead."
+                    )
+                )
 
             let positions = Window.positions n before after f d s
 
@@ -97,6 +124,12 @@ type Geometry
         let struct (top, outHeight) = axis true input[0] kernel.Height stride.Height dilation.Height
         let struct (left, outWidth) = axis false input[1] kernel.Width stride.Width dilation.Width
         let out = if isPooling then input[2] else outChannels
+        let framed n f d s positions = max n ((positions - 1) * s + Window.span f d)
+        let rows = framed input[0] kernel.Height dilation.Height stride.Height outHeight
+        let columns = framed input[1] kernel.Width dilation.Width stride.Width outWidth
+        fits layer "padded pictures" [ rows; columns; input[2] ]
+        fits layer "outputs" [ outHeight; outWidth; out ]
+        fits layer "weights" [ kernel.Height; kernel.Width; input[2]; out ]
         Geometry(input[0], input[1], input[2], outHeight, outWidth, out, kernel, stride, dilation, top, left)
 
     /// <summary>Rows of the input.</summary>

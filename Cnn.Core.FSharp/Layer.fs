@@ -94,7 +94,7 @@ module Layer =
 
         fun shape ->
             match last.Value with
-            | Some struct (known, result) when obj.ReferenceEquals(known, shape) -> result
+            | Some struct (known: Shape, result) when obj.ReferenceEquals(known, shape) || known = shape -> result
             | _ ->
                 let result = f shape
                 last.Value <- Some struct (shape, result)
@@ -122,8 +122,9 @@ module Layer =
 
     /// <summary>A layer of your own: its name, counts, shape law, start and run.</summary>
     /// <remarks>
-    /// State the counts truly: composition splits θ, state and key by them. <c>Run</c> must be pure, must not couple
-    /// the samples of a batch, and its pullback must be callable twice. Such a layer cannot be saved.
+    /// State the counts truly: composition splits θ, state and key by them. <c>Run</c> must be pure and must not couple
+    /// the samples of a batch: neither y nor the next state may depend on more than the sample at hand, since a batch is
+    /// cut into shards and the first one's state is kept. Its pullback must be callable twice. It cannot be saved.
     /// </remarks>
     let create name parameters states draws output initial run : Layer<'T> =
         ofPrimitive {

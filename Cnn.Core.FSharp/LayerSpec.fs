@@ -164,3 +164,15 @@ module LayerSpec =
         | Dense { UseBias = bias } -> if bias then [ "kernel"; "bias" ] else [ "kernel" ]
         | BatchNorm _ -> [ "gamma"; "beta"; "moving_mean"; "moving_variance" ]
         | _ -> []
+
+    /// <summary>Numbers that a layer consists of, for an input of the given sample shape; none for a layer of the user's own.</summary>
+    /// <remarks>F·(k_h·k_w·C_in + 1), (D_in + 1)·D_out, 4·d; without the 1 where there is no bias. SPEC section 3.</remarks>
+    let parameterCount (input: Shape) spec =
+        let bias isUsed = if isUsed then 1 else 0
+
+        match spec with
+        | Conv2D conv -> Some(conv.Filters * (conv.Kernel.Height * conv.Kernel.Width * input[2] + bias conv.UseBias))
+        | Dense dense -> Some((input.Size + bias dense.UseBias) * dense.Units)
+        | BatchNorm _ -> Some(4 * input[input.Rank - 1])
+        | Custom _ -> None
+        | _ -> Some 0

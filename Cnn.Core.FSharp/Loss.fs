@@ -211,25 +211,32 @@ module Loss =
         let scale = if loss.Reduction = Reduction.Mean then 1.0 / float whole else 1.0
         let gradient = workspace.Tensor prediction.Shape
         let target = targetOf width targets
-        let p, y, d = Array.zeroCreate width, Array.zeroCreate width, Array.zeroCreate width
+
+        // Softmax is over the last axis: where a sample has several rows of it, their losses add up.
+        let span =
+            if loss.Kind = LossKind.SoftmaxCrossEntropy && rows > 0 then
+                prediction.Shape[prediction.Shape.Rank - 1]
+            else
+                width
+
+        let p, y, d = Array.zeroCreate span, Array.zeroCreate span, Array.zeroCreate span
         let mutable total = 0.0
 
         for n in 0 .. rows - 1 do
-            for c in 0 .. width - 1 do
-                p[c] <- Number.toFloat prediction.Span[n * width + c]
-                y[c] <- target n c
-
-            let value = row loss.Kind p y d
-
             let weight =
                 match classWeights, targets with
                 | Some weights, Labels labels -> weights[labels.Span[n]]
                 | _ -> 1.0
 
-            total <- total + weight * value
+            for first in 0..span .. width - 1 do
+                for c in 0 .. span - 1 do
+                    p[c] <- Number.toFloat prediction.Span[n * width + first + c]
+                    y[c] <- target n (first + c)
 
-            for c in 0 .. width - 1 do
-                gradient.Destination[n * width + c] <- Number.ofFloat (scale * weight * d[c])
+                total <- total + weight * row loss.Kind p y d
+
+                for c in 0 .. span - 1 do
+                    gradient.Destination[n * width + first + c] <- Number.ofFloat (scale * weight * d[c])
 
         struct (scale * total, gradient)
 

@@ -247,11 +247,8 @@ module Metrics =
 
         Array.map2
             (fun (row: float[]) label ->
-                let confidence = Array.max row
-
-                min (bins - 1) (int (confidence * float bins)),
-                confidence,
-                Array.findIndex ((=) confidence) row = label)
+                let best = max 0 (Array.IndexOf(row, Array.max row))
+                min (bins - 1) (int (row[best] * float bins)), row[best], best = label)
             (rows prediction)
             labels
         |> Array.groupBy (fun (bin, _, _) -> bin)

@@ -66,14 +66,23 @@ module Network =
             | part :: rest ->
                 let name = LayerSpec.baseName part.Spec
                 let before = seen |> Map.tryFind name |> Option.defaultValue 0
-                let θ, s = part.Initial (Key.ofSeed 0) shape
+
+                let trainable, others =
+                    match LayerSpec.parameterCount shape part.Spec with
+                    | Some n when part.Parameters = 0 -> 0, n
+                    | Some n when part.States = 0 -> n, 0
+                    // Half of a batch normalisation is trained: γ and β.
+                    | Some n -> n / 2, n / 2
+                    | None ->
+                        let θ, s = part.Initial (Key.ofSeed 0) shape
+                        count θ, count s
 
                 {
                     Name = (if before = 0 then name else name + "_" + string before)
                     Type = LayerSpec.typeName part.Spec
                     Output = part.Output shape
-                    Trainable = count θ
-                    NonTrainable = count s
+                    Trainable = trainable
+                    NonTrainable = others
                 }
                 :: rows (Map.add name (before + 1) seen) (part.Output shape) rest
 

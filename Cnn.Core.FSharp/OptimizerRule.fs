@@ -69,7 +69,9 @@ type Optimizer private (data: OptimizerData) =
         atLeast0 "learningRate" rate
         share "decay" decay1
         share "decay" decay2
-        atLeast0 "epsilon" epsilon
+        // Without ε, the first gradient of 0 divides by 0.
+        let isAdaptive = kind >= OptimizerKind.Adagrad
+        require "epsilon" epsilon (not isAdaptive || epsilon > 0.0 && Double.IsFinite epsilon) "an epsilon above 0"
 
         Optimizer {
             Kind = kind
@@ -265,13 +267,13 @@ type Optimizer private (data: OptimizerData) =
         ArgumentNullException.ThrowIfNull schedule
         Optimizer { data with Schedule = schedule }
 
-    /// <summary>The same rule on the loss plus λ·Σ|w| over the weights.</summary>
+    /// <summary>The same rule on the loss plus λ·Σ|w| over the weights; reported losses leave it out.</summary>
     /// <param name="lambda">λ, per step: with a loss that is a sum over the batch, the penalty counts once for each batch.</param>
     member _.WithL1(lambda: float) =
         atLeast0 (nameof lambda) lambda
         Optimizer { data with L1 = lambda }
 
-    /// <summary>The same rule on the loss plus λ/2·Σ w² over the weights. Fossheim's lmbd.</summary>
+    /// <summary>The same rule on the loss plus λ/2·Σ w² over the weights; reported losses leave it out. Fossheim's lmbd.</summary>
     /// <param name="lambda">λ, per step: with a loss that is a sum over the batch, the penalty counts once for each batch.</param>
     member _.WithL2(lambda: float) =
         atLeast0 (nameof lambda) lambda

@@ -100,6 +100,9 @@ module Prediction =
         (network: Network<'T>)
         (dataset: Dataset)
         : Evaluation =
+        if dataset.Count = 0 then
+            raise (System.ArgumentException("There is nothing to evaluate: the data set is empty.", nameof dataset))
+
         let wanted = loss |> Option.defaultWith (fun () -> Network.standardLoss network)
         let layer, fused = Network.fuse wanted network.Layer
         let outputs = Predictor(backend, { network with Layer = layer }).Run dataset

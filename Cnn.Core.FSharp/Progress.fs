@@ -52,7 +52,9 @@ module internal TrainingChecks =
         let classes = datasets.Head.ClassNames.Count
 
         match classWeights with
-        | Some weights when weights.Length <> classes || weights |> Array.exists (fun w -> not (w >= 0.0)) ->
+        | Some weights when
+            weights.Length <> classes || weights |> Array.exists (fun w -> not (w >= 0.0 && Double.IsFinite w))
+            ->
             raise (
                 ArgumentException(
                     "Class weights must be numbers of 0 or more, one for each of the " + string classes + " classes."

@@ -138,10 +138,12 @@ module internal Sharding =
                         let right = correct threshold step.Output targets
                         let θ̄, x̄ = step.Pullback ȳ
 
+                        let kept = θ̄ |> List.map (memory.Keep i)
+
                         if isAlone then
                             memory.Close i
 
-                        struct (value, right, θ̄, step.State, x̄))
+                        struct (value, right, kept, step.State, x̄))
 
                 let value = results |> Array.sumBy (fun struct (v, _, _, _, _) -> v)
                 let right = results |> Array.sumBy (fun struct (_, r, _, _, _) -> r)
@@ -196,19 +198,31 @@ module internal Sharding =
         let read i (context: Context<'T>) = batch.Read context.Workspace (first i) (size i)
         let value, right, θ̄, state, _ = descend segments θ s key false read
 
-        // The shards' gradients are added in shard order, into those of shard 0, a piece of each tensor at a time.
+        // The shards' gradients are added in shard order, a piece of each tensor at a time, in memory of the step's own:
+        // what a pullback gives back may be anybody's.
         let parts = Array.ofList θ̄
+
+        let sums =
+            parts
+            |> Array.map (fun addends ->
+                if addends.Length = 1 then
+                    addends[0]
+                else
+                    memory.Whole.Gradient (addends[0]).Shape)
 
         backend.Scheduler.For(
             chunks.Length,
             fun c ->
                 let chunk = chunks[c]
                 let addends = parts[chunk.Tensor]
-                let sum = (addends[0]).Destination.Slice(chunk.First, chunk.Count)
 
-                for shard in 1 .. addends.Length - 1 do
-                    backend.Kernels.Accumulate((addends[shard]).Span.Slice(chunk.First, chunk.Count), sum)
+                if addends.Length > 1 then
+                    let sum = (sums[chunk.Tensor]).Destination.Slice(chunk.First, chunk.Count)
+                    (addends[0]).Span.Slice(chunk.First, chunk.Count).CopyTo sum
+
+                    for shard in 1 .. addends.Length - 1 do
+                        backend.Kernels.Accumulate((addends[shard]).Span.Slice(chunk.First, chunk.Count), sum)
         )
 
-        let total = θ̄ |> List.map Array.head
+        let total = List.ofArray sums
         { Loss = value; Correct = right; Gradient = total; State = state }

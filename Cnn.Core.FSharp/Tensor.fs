@@ -64,6 +64,9 @@ type Tensor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
         check ()
         Memory.op_Implicit memory
 
+    /// What tells when the memory was recycled; null for memory of the tensor's own.
+    member internal _.Lease = lease
+
     /// Where a layer writes its result, once, before it hands the tensor out.
     member internal _.Destination: Span<'T> =
         check ()
@@ -213,5 +216,14 @@ module Tensor =
 
     /// <summary>Samples of several batches, one after the other.</summary>
     let concat (parts: Tensor<'T> list) =
+        let samples = parts |> List.map (fun t -> t.Shape.Sample) |> List.distinct
+
+        if samples.Length <> 1 then
+            let found = if parts.IsEmpty then "no batch" else System.String.Join(", ", samples)
+
+            raise (
+                ShapeException("Tensor.concat", "batches of samples of one shape", found, "Concatenate like with like.")
+            )
+
         let count = parts |> List.sumBy (fun t -> t.Shape[0])
         own (parts.Head.Shape.Sample.Batch count) (parts |> List.map (fun t -> t.ToArray()) |> Array.concat)

@@ -22,6 +22,26 @@ type Plateau = {
     /// <summary>Factor 0.1, patience 10, least improvement 1e−4, no cooldown, no lowest rate.</summary>
     static member Default = { Factor = 0.1; Patience = 10; MinDelta = 1e-4; Cooldown = 0; MinRate = 0.0 }
 
+[<RequireQualifiedAccess>]
+module internal Plateau =
+
+    let check (plateau: Plateau) =
+        let isValid =
+            plateau.Factor > 0.0
+            && plateau.Factor < 1.0
+            && plateau.Patience >= 0
+            && plateau.MinDelta >= 0.0
+            && plateau.Cooldown >= 0
+            && plateau.MinRate >= 0.0
+
+        if not isValid then
+            raise (
+                ArgumentException(
+                    "A plateau needs a factor between 0 and 1, and all else of 0 or more.",
+                    nameof plateau
+                )
+            )
+
 /// <summary>How to train.</summary>
 [<NoEquality; NoComparison>]
 type TrainingSettings = {
@@ -104,16 +124,26 @@ module Training =
         t.Span.CopyTo copy.Destination
         copy
 
+    /// Keras' rule: an epoch of cooling counts down first, and nothing is counted until it is over.
     let private follow (plateau: Plateau) rate (watch: Watch) loss =
+        let cooling = max 0 (watch.Cooling - 1)
+        let waited = if watch.Cooling > 0 then 0 else watch.Waited
+
         if watch.Best - loss > plateau.MinDelta then
-            { watch with Best = loss; Waited = 0; Cooling = max 0 (watch.Cooling - 1) }
-        elif watch.Cooling > 0 then
-            { watch with Cooling = watch.Cooling - 1; Waited = 0 }
-        elif watch.Waited + 1 < plateau.Patience then
-            { watch with Waited = watch.Waited + 1 }
+            { watch with Best = loss; Waited = 0; Cooling = cooling }
+        elif cooling > 0 then
+            { watch with Waited = waited; Cooling = cooling }
+        elif waited + 1 < plateau.Patience then
+            { watch with Waited = waited + 1; Cooling = cooling }
         else
-            let factor = max (watch.Factor * plateau.Factor) (min watch.Factor (plateau.MinRate / rate))
-            { watch with Factor = factor; Waited = 0; Cooling = plateau.Cooldown }
+            let lowest = if rate > 0.0 then min watch.Factor (plateau.MinRate / rate) else 0.0
+
+            {
+                watch with
+                    Factor = max (watch.Factor * plateau.Factor) lowest
+                    Waited = 0
+                    Cooling = plateau.Cooldown
+            }
 
     /// <summary>The states after epochs 1, 2, 3, …, without end: take as many as are wanted.</summary>
     /// <remarks>
@@ -187,15 +217,10 @@ module Training =
                         point.Parameters
                         found.Gradient
 
-                // What did not change stays where it is.
-                let keep old fresh = if obj.ReferenceEquals(old, fresh) then old else copyTo buffer fresh
+                // What has memory of its own stays where it is: frozen weights.
+                let keep (fresh: Tensor<'T>) = if isNull fresh.Lease then fresh else copyTo buffer fresh
 
-                let next = {
-                    point with
-                        Parameters = θ
-                        State = List.map2 keep point.State found.State
-                        Optimizer = optimizer
-                }
+                let next = { point with Parameters = θ; State = List.map keep found.State; Optimizer = optimizer }
 
                 memory.Reset()
                 next, found.Loss, found.Correct

@@ -2,7 +2,6 @@ namespace Cnn.FSharp
 
 open System
 open System.Collections.Concurrent
-open System.Collections.Generic
 open System.Numerics
 open System.Runtime.InteropServices
 open Cnn
@@ -49,7 +48,8 @@ type internal Bump<'E>() =
 [<Sealed>]
 type internal PackedWeights<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>() =
     // Tensors are told apart by identity, one table for each pass.
-    let tables = Array.init 2 (fun _ -> Dictionary<Tensor<'T>, ReadOnlyMemory<'T>>(HashIdentity.Reference))
+    let tables =
+        Array.init 2 (fun _ -> ConcurrentDictionary<Tensor<'T>, ReadOnlyMemory<'T>>(HashIdentity.Reference))
 
     let memory = Bump<'T>()
 
@@ -57,17 +57,20 @@ type internal PackedWeights<'T when 'T: struct and 'T :> IBinaryFloatingPointIee
         match kernels.PackedLength(geometry, packing) with
         | 0 -> ReadOnlyMemory.Empty
         | length ->
-            lock tables (fun () ->
-                let table = tables[int packing]
+            let table = tables[int packing]
 
-                match table.TryGetValue weights with
-                | true, found -> found
-                | _ ->
-                    let destination = memory.Take length
-                    kernels.Pack(geometry, packing, weights.Span, destination.Span)
-                    let found: ReadOnlyMemory<'T> = Memory.op_Implicit destination
-                    table[weights] <- found
-                    found)
+            match table.TryGetValue weights with
+            | true, found -> found
+            | _ ->
+                lock tables (fun () ->
+                    match table.TryGetValue weights with
+                    | true, found -> found
+                    | _ ->
+                        let destination = memory.Take length
+                        kernels.Pack(geometry, packing, weights.Span, destination.Span)
+                        let found: ReadOnlyMemory<'T> = Memory.op_Implicit destination
+                        table[weights] <- found
+                        found)
 
     member _.Reset() =
         for table in tables do
@@ -84,6 +87,9 @@ type internal Arena<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>
     let scratch = Bump<'T>()
 
     let tensor (shape: Shape) = Tensor<'T>(shape, values.Take shape.Size, lease)
+
+    /// What its tensors are marked with.
+    member _.Lease = lease
 
     /// Takes all memory back; reading a tensor handed out before raises an exception from here on.
     member _.Reset() =
@@ -141,6 +147,15 @@ type internal StepMemory<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee75
             let shard = ShardWorkspace(arena, gradients[i])
             opened[i] <- Some shard
             shard
+
+    /// A gradient of shard i in memory that outlives the shard's activations: as it is, if it lies there already.
+    member _.Keep (i: int) (gradient: Tensor<'T>) =
+        if obj.ReferenceEquals(gradient.Lease, gradients[i].Lease) then
+            gradient
+        else
+            let copy = (gradients[i] :> IWorkspace<'T>).Tensor gradient.Shape
+            gradient.Span.CopyTo copy.Destination
+            copy
 
     /// Gives the activations of shard i back, while they are in cache, to the next shard; its gradients stay.
     member _.Close(i: int) =

@@ -6,8 +6,9 @@ namespace Cnn.Fluent.Kernels;
 /// <summary>x̄ = (· ⋆ w)ᵀ ȳ: adds ȳ[n,i,j,f]·w[u,v,c,f] to x̄[n, i·s+u·d−p, j·s+v·d−p, c].</summary>
 /// <remarks>
 /// At stride 1 that is the correlation of ȳ, framed by d·(k−1) − p zeros, with the rotated, transposed weights. It has
-/// columns for the channels c only; where they are few, or the stride is greater, a row of outputs is multiplied by the
-/// transposed weights instead, with columns (u, v, c), and each product's runs of (v, c) are added to x̄.
+/// columns for the channels c only. Where they are few, or the stride is greater, only the rows of the window are treated
+/// so: a row of x̄ is a product over (u, f), for the u that lead to a row of ȳ, with a row for each column j of ȳ and
+/// columns (v, c); its runs of (v, c) are then added at j·s.
 /// </remarks>
 internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
 {
@@ -31,7 +32,6 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
             }
             else if (Scatters(geometry))
             {
-                dx.Clear();
                 Windows windows = Windows.Of(geometry);
                 Scatter(workspace, in windows, py, images, pw, px);
             }
@@ -53,60 +53,87 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
     private static bool Scatters(Geometry g) =>
         !IsProduct(g) && (g.StrideY > 1 || g.StrideX > 1 || 2 * g.Channels <= TSimd.Width);
 
-    // Bounds: dx is images × InputSize zeros, dy images × output, B packed with depth OutChannels.
+    // Bounds: images of dx and dy as g says, B packed with depth KernelHeight × OutChannels.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Scatter(IWorkspace<T> workspace, in Windows g, T* dy, int images, T* b, T* dx)
     {
-        int columns = g.Depth, stride = Padded(columns);
+        int columns = g.KernelWidth * g.Channels, stride = Padded(columns), filters = g.OutChannels;
+        int width = g.Width * g.Channels, outWidth = g.OutWidth * filters;
+
+        // Taps u and u + every lead to rows of outputs that are back apart, those between to none.
+        int common = CommonDivisor(g.StrideY, g.DilationY);
+        int every = g.StrideY / common, back = g.DilationY / common;
         Memory<T> scratch = workspace.Scratch(g.OutWidth * stride);
         fixed (T* products = scratch.Span)
         {
-            for (int n = 0; n < images; n++, dx += g.InputSize)
+            for (int n = 0; n < images; n++, dy += g.OutputSize)
             {
-                for (int i = 0; i < g.OutHeight; i++, dy += g.OutWidth * g.OutChannels)
+                for (int y = 0; y < g.Height; y++, dx += width)
                 {
-                    Panel<T> panel = new()
+                    new Span<T>(dx, width).Clear();
+                    int u = 0;
+                    while (u < every && (y + g.Top - u * g.DilationY) % g.StrideY != 0)
                     {
-                        A = dy,
-                        RowStride = g.OutChannels,
-                        Y = Loop.Once,
-                        X = Loop.Once,
-                        K = new Loop(g.OutChannels, 1, 1),
-                        StrideC = stride,
-                    };
-                    Panels(ref panel, b, g.OutChannels, 0, columns, null, products, g.OutWidth);
-                    AddRuns(in g, i, products, stride, dx);
+                        u++;
+                    }
+
+                    if (u >= Math.Min(every, g.KernelHeight))
+                    {
+                        continue;
+                    }
+
+                    int i = (y + g.Top - u * g.DilationY) / g.StrideY, taps = (g.KernelHeight - 1 - u) / every + 1;
+                    (int from, int to) = Windows.Inside(g.OutHeight - 1 - i, back, taps, g.OutHeight);
+                    if (from < to)
+                    {
+                        Panel<T> panel = new()
+                        {
+                            A = dy + (nint)(i - from * back) * outWidth,
+                            RowStride = filters,
+                            Y = new Loop(to - from, -(nint)back * outWidth, every * filters),
+                            X = Loop.Once,
+                            K = new Loop(filters, 1, 1),
+                            StrideC = stride,
+                        };
+                        Panels(ref panel, b, g.KernelHeight * filters, (u + from * every) * filters, columns, null, products, g.OutWidth);
+                        AddRuns(in g, products, stride, dx);
+                    }
                 }
             }
         }
     }
 
-    // Adds the runs of one row of outputs to the picture. Runs of neighbours overlap, and a sum that was just stored in
-    // parts cannot be loaded at once: so first every apart-th of all rows of the window, then the ones next to them.
-    // Bounds: OutWidth products at the given stride; the picture, to which runs are clipped.
+    private static int CommonDivisor(int a, int b) => b == 0 ? a : CommonDivisor(b, a % b);
+
+    // Adds a row of runs to a row of the picture. Runs of neighbours overlap, and a sum that was just stored in parts
+    // cannot be loaded at once: so first every apart-th, then the ones next to them. Bounds: OutWidth products at the
+    // given stride; the row, to which runs are clipped.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AddRuns(in Windows g, int i, T* products, int stride, T* dx)
+    private static void AddRuns(in Windows g, T* products, int stride, T* row)
     {
         int taps = g.Run, run = taps * g.Channels, width = g.Width * g.Channels, step = g.StrideX * g.Channels;
-        int apart = (taps + g.StrideX - 1) / g.StrideX;
-        (int top, int bottom) = Windows.Inside(i * g.StrideY - g.Top, g.DilationY, g.KernelHeight, g.Height);
-        for (int phase = 0; phase < apart; phase++)
+        int apart = (taps + g.StrideX - 1) / g.StrideX, outputs = g.OutWidth;
+        for (int v = 0; v < g.KernelWidth; v += taps)
         {
-            for (int u = top; u < bottom; u++)
+            int first = (v * g.DilationX - g.Left) * g.Channels;
+            for (int phase = 0; phase < apart; phase++)
             {
-                T* row = dx + (nint)(i * g.StrideY + u * g.DilationY - g.Top) * width;
-                for (int v = 0; v < g.KernelWidth; v += taps)
+                for (int k = 0; k < run; k += TSimd.Width)
                 {
-                    T* runs = products + (u * g.KernelWidth + v) * g.Channels;
-                    int at = (v * g.DilationX - g.Left) * g.Channels;
-                    for (int j = phase; j < g.OutWidth; j += apart)
+                    int count = Math.Min(run - k, TSimd.Width);
+                    for (int j = phase; j < outputs; j += apart)
                     {
-                        int from = Math.Max(0, -at - j * step), to = Math.Min(run, width - at - j * step);
-                        T* source = runs + (nint)j * stride, target = row + at + j * step;
-                        for (int k = from; k < to; k += TSimd.Width)
+                        int at = first + k + j * step;
+                        T* source = products + (nint)j * stride + v * g.Channels + k, target = row + at;
+                        if (at >= 0 && at + count <= width)
                         {
-                            int count = Math.Min(to - k, TSimd.Width);
-                            Put(target + k, TSimd.Add(Some(target + k, count), Some(source + k, count)), count);
+                            Put(target, TSimd.Add(Some(target, count), Some(source, count)), count);
+                            continue;
+                        }
+
+                        for (int e = Math.Max(0, -at); e < Math.Min(count, width - at); e++)
+                        {
+                            target[e] += source[e];
                         }
                     }
                 }

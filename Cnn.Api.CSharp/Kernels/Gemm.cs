@@ -63,6 +63,8 @@ internal static unsafe class Gemm<T, TVector, TSimd>
 {
     /// <summary>Computes the given number of rows of C in tiles of nearly equal height.</summary>
     /// <remarks>Reads rows × k elements of A, k × one or two vectors of B; writes rows × Columns elements of C.</remarks>
+    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(in Panel<T> panel, int rows)
     {
         int tiles = (rows + TSimd.Rows - 1) / TSimd.Rows;
@@ -71,70 +73,72 @@ internal static unsafe class Gemm<T, TVector, TSimd>
             return;
         }
 
-        int height = rows / tiles;
-        int taller = rows - tiles * height;
+        // Where the last vector of a row of C is cut, tiles go by way of a buffer: then the tile knows whole vectors only.
+        bool isCut = panel.Columns % TSimd.Width != 0;
+        T* buffer = stackalloc T[isCut ? TSimd.Rows * 2 * TSimd.Width : 0];
+        int height = rows / tiles, taller = rows - tiles * height;
         if (taller > 0)
         {
-            Dispatch(in panel, 0, height + 1, taller);
+            Dispatch(in panel, 0, height + 1, taller, buffer, isCut);
         }
 
-        Dispatch(in panel, taller * (height + 1), height, tiles - taller);
+        Dispatch(in panel, taller * (height + 1), height, tiles - taller, buffer, isCut);
     }
 
-    private static void Dispatch(in Panel<T> panel, int row, int height, int tiles)
+    private static void Dispatch(in Panel<T> panel, int row, int height, int tiles, T* buffer, bool isCut)
     {
         if (panel.Columns > TSimd.Width)
         {
             switch (height)
             {
-                case 1: Tiles<C1, C2>(in panel, row, tiles); break;
-                case 2: Tiles<C2, C2>(in panel, row, tiles); break;
-                case 3: Tiles<C3, C2>(in panel, row, tiles); break;
-                case 4: Tiles<C4, C2>(in panel, row, tiles); break;
-                case 5: Tiles<C5, C2>(in panel, row, tiles); break;
-                case 6: Tiles<C6, C2>(in panel, row, tiles); break;
-                case 7: Tiles<C7, C2>(in panel, row, tiles); break;
-                case 8: Tiles<C8, C2>(in panel, row, tiles); break;
-                case 9: Tiles<C9, C2>(in panel, row, tiles); break;
-                case 10: Tiles<C10, C2>(in panel, row, tiles); break;
-                case 11: Tiles<C11, C2>(in panel, row, tiles); break;
-                case 12: Tiles<C12, C2>(in panel, row, tiles); break;
-                case 13: Tiles<C13, C2>(in panel, row, tiles); break;
-                case 14: Tiles<C14, C2>(in panel, row, tiles); break;
+                case 1: Tiles<C1, C2>(in panel, row, tiles, buffer, isCut); break;
+                case 2: Tiles<C2, C2>(in panel, row, tiles, buffer, isCut); break;
+                case 3: Tiles<C3, C2>(in panel, row, tiles, buffer, isCut); break;
+                case 4: Tiles<C4, C2>(in panel, row, tiles, buffer, isCut); break;
+                case 5: Tiles<C5, C2>(in panel, row, tiles, buffer, isCut); break;
+                case 6: Tiles<C6, C2>(in panel, row, tiles, buffer, isCut); break;
+                case 7: Tiles<C7, C2>(in panel, row, tiles, buffer, isCut); break;
+                case 8: Tiles<C8, C2>(in panel, row, tiles, buffer, isCut); break;
+                case 9: Tiles<C9, C2>(in panel, row, tiles, buffer, isCut); break;
+                case 10: Tiles<C10, C2>(in panel, row, tiles, buffer, isCut); break;
+                case 11: Tiles<C11, C2>(in panel, row, tiles, buffer, isCut); break;
+                case 12: Tiles<C12, C2>(in panel, row, tiles, buffer, isCut); break;
+                case 13: Tiles<C13, C2>(in panel, row, tiles, buffer, isCut); break;
+                case 14: Tiles<C14, C2>(in panel, row, tiles, buffer, isCut); break;
             }
         }
         else
         {
             switch (height)
             {
-                case 1: Tiles<C1, C1>(in panel, row, tiles); break;
-                case 2: Tiles<C2, C1>(in panel, row, tiles); break;
-                case 3: Tiles<C3, C1>(in panel, row, tiles); break;
-                case 4: Tiles<C4, C1>(in panel, row, tiles); break;
-                case 5: Tiles<C5, C1>(in panel, row, tiles); break;
-                case 6: Tiles<C6, C1>(in panel, row, tiles); break;
-                case 7: Tiles<C7, C1>(in panel, row, tiles); break;
-                case 8: Tiles<C8, C1>(in panel, row, tiles); break;
-                case 9: Tiles<C9, C1>(in panel, row, tiles); break;
-                case 10: Tiles<C10, C1>(in panel, row, tiles); break;
-                case 11: Tiles<C11, C1>(in panel, row, tiles); break;
-                case 12: Tiles<C12, C1>(in panel, row, tiles); break;
-                case 13: Tiles<C13, C1>(in panel, row, tiles); break;
-                case 14: Tiles<C14, C1>(in panel, row, tiles); break;
+                case 1: Tiles<C1, C1>(in panel, row, tiles, buffer, isCut); break;
+                case 2: Tiles<C2, C1>(in panel, row, tiles, buffer, isCut); break;
+                case 3: Tiles<C3, C1>(in panel, row, tiles, buffer, isCut); break;
+                case 4: Tiles<C4, C1>(in panel, row, tiles, buffer, isCut); break;
+                case 5: Tiles<C5, C1>(in panel, row, tiles, buffer, isCut); break;
+                case 6: Tiles<C6, C1>(in panel, row, tiles, buffer, isCut); break;
+                case 7: Tiles<C7, C1>(in panel, row, tiles, buffer, isCut); break;
+                case 8: Tiles<C8, C1>(in panel, row, tiles, buffer, isCut); break;
+                case 9: Tiles<C9, C1>(in panel, row, tiles, buffer, isCut); break;
+                case 10: Tiles<C10, C1>(in panel, row, tiles, buffer, isCut); break;
+                case 11: Tiles<C11, C1>(in panel, row, tiles, buffer, isCut); break;
+                case 12: Tiles<C12, C1>(in panel, row, tiles, buffer, isCut); break;
+                case 13: Tiles<C13, C1>(in panel, row, tiles, buffer, isCut); break;
+                case 14: Tiles<C14, C1>(in panel, row, tiles, buffer, isCut); break;
             }
         }
     }
 
     // Bounds: rows row … row + tiles·TRows − 1 of A and C, as the panel describes them.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tiles<TRows, TColumns>(in Panel<T> p, int row, int tiles)
+    private static void Tiles<TRows, TColumns>(in Panel<T> p, int row, int tiles, T* buffer, bool isCut)
         where TRows : unmanaged
         where TColumns : unmanaged
     {
         nint s = p.RowStride;
         T* a = p.A + row * s;
         T* c = p.C + row * p.StrideC;
-        int last = sizeof(TColumns) > 1 ? p.Columns - TSimd.Width : p.Columns;
+        nint stepC = isCut ? 2 * TSimd.Width : p.StrideC;
 
         for (; tiles > 0; tiles--, a += sizeof(TRows) * s, c += sizeof(TRows) * p.StrideC)
         {
@@ -152,27 +156,31 @@ internal static unsafe class Gemm<T, TVector, TSimd>
             TVector c11 = default, d11 = default;
             TVector c12 = default, d12 = default;
             TVector c13 = default, d13 = default;
+            T* start = isCut ? buffer : c, z = start;
             if (p.Continues)
             {
-                T* z = c;
-                if (sizeof(TRows) > 0) { Get<TColumns>(z, last, out c0, out d0); z += p.StrideC; }
-                if (sizeof(TRows) > 1) { Get<TColumns>(z, last, out c1, out d1); z += p.StrideC; }
-                if (sizeof(TRows) > 2) { Get<TColumns>(z, last, out c2, out d2); z += p.StrideC; }
-                if (sizeof(TRows) > 3) { Get<TColumns>(z, last, out c3, out d3); z += p.StrideC; }
-                if (sizeof(TRows) > 4) { Get<TColumns>(z, last, out c4, out d4); z += p.StrideC; }
-                if (sizeof(TRows) > 5) { Get<TColumns>(z, last, out c5, out d5); z += p.StrideC; }
-                if (sizeof(TRows) > 6) { Get<TColumns>(z, last, out c6, out d6); z += p.StrideC; }
-                if (sizeof(TRows) > 7) { Get<TColumns>(z, last, out c7, out d7); z += p.StrideC; }
-                if (sizeof(TRows) > 8) { Get<TColumns>(z, last, out c8, out d8); z += p.StrideC; }
-                if (sizeof(TRows) > 9) { Get<TColumns>(z, last, out c9, out d9); z += p.StrideC; }
-                if (sizeof(TRows) > 10) { Get<TColumns>(z, last, out c10, out d10); z += p.StrideC; }
-                if (sizeof(TRows) > 11) { Get<TColumns>(z, last, out c11, out d11); z += p.StrideC; }
-                if (sizeof(TRows) > 12) { Get<TColumns>(z, last, out c12, out d12); z += p.StrideC; }
-                if (sizeof(TRows) > 13) { Get<TColumns>(z, last, out c13, out d13); z += p.StrideC; }
+                if (isCut) CopyIn(c, p.StrideC, buffer, p.Columns, sizeof(TRows));
+                if (sizeof(TRows) > 0) { c0 = TSimd.Load(z); if (sizeof(TColumns) > 1) d0 = TSimd.Load(z + TSimd.Width); z += stepC; }
+                if (sizeof(TRows) > 1) { c1 = TSimd.Load(z); if (sizeof(TColumns) > 1) d1 = TSimd.Load(z + TSimd.Width); z += stepC; }
+                if (sizeof(TRows) > 2) { c2 = TSimd.Load(z); if (sizeof(TColumns) > 1) d2 = TSimd.Load(z + TSimd.Width); z += stepC; }
+                if (sizeof(TRows) > 3) { c3 = TSimd.Load(z); if (sizeof(TColumns) > 1) d3 = TSimd.Load(z + TSimd.Width); z += stepC; }
+                if (sizeof(TRows) > 4) { c4 = TSimd.Load(z); if (sizeof(TColumns) > 1) d4 = TSimd.Load(z + TSimd.Width); z += stepC; }
+                if (sizeof(TRows) > 5) { c5 = TSimd.Load(z); if (sizeof(TColumns) > 1) d5 = TSimd.Load(z + TSimd.Width); z += stepC; }
+                if (sizeof(TRows) > 6) { c6 = TSimd.Load(z); if (sizeof(TColumns) > 1) d6 = TSimd.Load(z + TSimd.Width); z += stepC; }
+                if (sizeof(TRows) > 7) { c7 = TSimd.Load(z); if (sizeof(TColumns) > 1) d7 = TSimd.Load(z + TSimd.Width); z += stepC; }
+                if (sizeof(TRows) > 8) { c8 = TSimd.Load(z); if (sizeof(TColumns) > 1) d8 = TSimd.Load(z + TSimd.Width); z += stepC; }
+                if (sizeof(TRows) > 9) { c9 = TSimd.Load(z); if (sizeof(TColumns) > 1) d9 = TSimd.Load(z + TSimd.Width); z += stepC; }
+                if (sizeof(TRows) > 10) { c10 = TSimd.Load(z); if (sizeof(TColumns) > 1) d10 = TSimd.Load(z + TSimd.Width); z += stepC; }
+                if (sizeof(TRows) > 11) { c11 = TSimd.Load(z); if (sizeof(TColumns) > 1) d11 = TSimd.Load(z + TSimd.Width); z += stepC; }
+                if (sizeof(TRows) > 12) { c12 = TSimd.Load(z); if (sizeof(TColumns) > 1) d12 = TSimd.Load(z + TSimd.Width); z += stepC; }
+                if (sizeof(TRows) > 13) { c13 = TSimd.Load(z); if (sizeof(TColumns) > 1) d13 = TSimd.Load(z + TSimd.Width); z += stepC; }
             }
             else if (p.Bias != null)
             {
-                Get<TColumns>(p.Bias, last, out c0, out d0);
+                T* bias = p.Bias;
+                if (isCut) { CopyIn(bias, 0, buffer, p.Columns, 1); bias = buffer; }
+                c0 = TSimd.Load(bias);
+                if (sizeof(TColumns) > 1) d0 = TSimd.Load(bias + TSimd.Width);
                 if (sizeof(TRows) > 1) { c1 = c0; d1 = d0; }
                 if (sizeof(TRows) > 2) { c2 = c0; d2 = d0; }
                 if (sizeof(TRows) > 3) { c3 = c0; d3 = d0; }
@@ -224,50 +232,58 @@ internal static unsafe class Gemm<T, TVector, TSimd>
                 }
             }
 
-            T* t = c;
-            if (sizeof(TRows) > 0) { Put<TColumns>(t, last, c0, d0); t += p.StrideC; }
-            if (sizeof(TRows) > 1) { Put<TColumns>(t, last, c1, d1); t += p.StrideC; }
-            if (sizeof(TRows) > 2) { Put<TColumns>(t, last, c2, d2); t += p.StrideC; }
-            if (sizeof(TRows) > 3) { Put<TColumns>(t, last, c3, d3); t += p.StrideC; }
-            if (sizeof(TRows) > 4) { Put<TColumns>(t, last, c4, d4); t += p.StrideC; }
-            if (sizeof(TRows) > 5) { Put<TColumns>(t, last, c5, d5); t += p.StrideC; }
-            if (sizeof(TRows) > 6) { Put<TColumns>(t, last, c6, d6); t += p.StrideC; }
-            if (sizeof(TRows) > 7) { Put<TColumns>(t, last, c7, d7); t += p.StrideC; }
-            if (sizeof(TRows) > 8) { Put<TColumns>(t, last, c8, d8); t += p.StrideC; }
-            if (sizeof(TRows) > 9) { Put<TColumns>(t, last, c9, d9); t += p.StrideC; }
-            if (sizeof(TRows) > 10) { Put<TColumns>(t, last, c10, d10); t += p.StrideC; }
-            if (sizeof(TRows) > 11) { Put<TColumns>(t, last, c11, d11); t += p.StrideC; }
-            if (sizeof(TRows) > 12) { Put<TColumns>(t, last, c12, d12); t += p.StrideC; }
-            if (sizeof(TRows) > 13) { Put<TColumns>(t, last, c13, d13); t += p.StrideC; }
+            z = start;
+            if (sizeof(TRows) > 0) { TSimd.Store(z, c0); if (sizeof(TColumns) > 1) TSimd.Store(z + TSimd.Width, d0); z += stepC; }
+            if (sizeof(TRows) > 1) { TSimd.Store(z, c1); if (sizeof(TColumns) > 1) TSimd.Store(z + TSimd.Width, d1); z += stepC; }
+            if (sizeof(TRows) > 2) { TSimd.Store(z, c2); if (sizeof(TColumns) > 1) TSimd.Store(z + TSimd.Width, d2); z += stepC; }
+            if (sizeof(TRows) > 3) { TSimd.Store(z, c3); if (sizeof(TColumns) > 1) TSimd.Store(z + TSimd.Width, d3); z += stepC; }
+            if (sizeof(TRows) > 4) { TSimd.Store(z, c4); if (sizeof(TColumns) > 1) TSimd.Store(z + TSimd.Width, d4); z += stepC; }
+            if (sizeof(TRows) > 5) { TSimd.Store(z, c5); if (sizeof(TColumns) > 1) TSimd.Store(z + TSimd.Width, d5); z += stepC; }
+            if (sizeof(TRows) > 6) { TSimd.Store(z, c6); if (sizeof(TColumns) > 1) TSimd.Store(z + TSimd.Width, d6); z += stepC; }
+            if (sizeof(TRows) > 7) { TSimd.Store(z, c7); if (sizeof(TColumns) > 1) TSimd.Store(z + TSimd.Width, d7); z += stepC; }
+            if (sizeof(TRows) > 8) { TSimd.Store(z, c8); if (sizeof(TColumns) > 1) TSimd.Store(z + TSimd.Width, d8); z += stepC; }
+            if (sizeof(TRows) > 9) { TSimd.Store(z, c9); if (sizeof(TColumns) > 1) TSimd.Store(z + TSimd.Width, d9); z += stepC; }
+            if (sizeof(TRows) > 10) { TSimd.Store(z, c10); if (sizeof(TColumns) > 1) TSimd.Store(z + TSimd.Width, d10); z += stepC; }
+            if (sizeof(TRows) > 11) { TSimd.Store(z, c11); if (sizeof(TColumns) > 1) TSimd.Store(z + TSimd.Width, d11); z += stepC; }
+            if (sizeof(TRows) > 12) { TSimd.Store(z, c12); if (sizeof(TColumns) > 1) TSimd.Store(z + TSimd.Width, d12); z += stepC; }
+            if (sizeof(TRows) > 13) { TSimd.Store(z, c13); if (sizeof(TColumns) > 1) TSimd.Store(z + TSimd.Width, d13); z += stepC; }
+            if (isCut) CopyOut(buffer, c, p.StrideC, p.Columns, sizeof(TRows));
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Get<TColumns>(T* z, int last, out TVector first, out TVector second)
-        where TColumns : unmanaged
+    // Bounds: rows × columns elements of both, but whole vectors of what is not cut.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static void CopyIn(T* c, nint stride, T* buffer, int columns, int rows)
     {
-        first = sizeof(TColumns) > 1 ? TSimd.Load(z) : TSimd.Load(z, last);
-        second = sizeof(TColumns) > 1 ? TSimd.Load(z + TSimd.Width, last) : default;
+        for (; rows > 0; rows--, c += stride, buffer += 2 * TSimd.Width)
+        {
+            int whole = columns - columns % TSimd.Width;
+            if (whole > 0)
+            {
+                TSimd.Store(buffer, TSimd.Load(c));
+            }
+
+            TSimd.Store(buffer + whole, TSimd.Load(c + whole, columns - whole));
+        }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put<TColumns>(T* z, int last, TVector first, TVector second)
-        where TColumns : unmanaged
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static void CopyOut(T* buffer, T* c, nint stride, int columns, int rows)
     {
-        if (sizeof(TColumns) > 1)
+        if (columns < TSimd.Width)
         {
-            TSimd.Store(z, first);
-            z += TSimd.Width;
-            first = second;
+            for (; rows > 0; rows--, c += stride, buffer += 2 * TSimd.Width)
+            {
+                TSimd.Store(c, TSimd.Load(buffer), columns);
+            }
+
+            return;
         }
 
-        if (last == TSimd.Width)
+        for (; rows > 0; rows--, c += stride, buffer += 2 * TSimd.Width)
         {
-            TSimd.Store(z, first);
-        }
-        else
-        {
-            TSimd.Store(z, first, last);
+            TSimd.Store(c, TSimd.Load(buffer));
+            TSimd.Store(c + TSimd.Width, TSimd.Load(buffer + TSimd.Width), columns - TSimd.Width);
         }
     }
 }

@@ -7,7 +7,7 @@ namespace Cnn.Fluent.Kernels;
 /// <remarks>
 /// A matrix B of K × F becomes ⌈F/2W⌉ panels of K × 2W, the last one K × W where that is enough; panel p begins at
 /// K·p·2W. Forward, B is w itself with k = (u, v, c). Backward it is w rotated and transposed, k = (u', v', f) and columns
-/// c, or just transposed, k = f and columns (u, v, c), where the result is scattered.
+/// c, or just transposed, k = (u, f) and columns (v, c), where the result is scattered.
 /// </remarks>
 internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
 {
@@ -28,7 +28,7 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
         }
 
         return packing == Packing.Forward ? taps * geometry.Channels * Padded(geometry.OutChannels)
-            : Scatters(geometry) ? geometry.OutChannels * Padded(taps * geometry.Channels)
+            : Scatters(geometry) ? geometry.KernelHeight * geometry.OutChannels * Padded(geometry.KernelWidth * geometry.Channels)
             : taps * geometry.OutChannels * Padded(geometry.Channels);
     }
 
@@ -54,7 +54,11 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
             }
             else if (Scatters(geometry))
             {
-                PackTransposed(w, taps * channels, filters, d, 0, filters);
+                int columns = geometry.KernelWidth * channels, depth = geometry.KernelHeight * filters;
+                for (int u = 0; u < geometry.KernelHeight; u++)
+                {
+                    PackTransposed(w + u * columns * filters, columns, filters, d, u * filters, depth);
+                }
             }
             else
             {

@@ -11,9 +11,14 @@ internal interface IAddend<TVector>
 }
 
 /// <summary>Sums over rows: sums[c] = Σ_r f(x[r,c], z[r,c]), and the moments made of them.</summary>
-/// <remarks>Four sums run side by side, over rows r mod 4, and are added at the end: a fixed order.</remarks>
+/// <remarks>
+/// Blocks of rows are summed by themselves, four sums side by side over rows r mod 4, and then added: a fixed order, whose
+/// error grows with the rows of a block and the number of blocks, not with their product.
+/// </remarks>
 internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
 {
+    private const int RowsOfBlock = 512;
+
     /// <inheritdoc/>
     public void SumRows(ReadOnlySpan<T> x, Span<T> sums)
     {
@@ -97,25 +102,31 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
             int count = Math.Min(columns - first, TSimd.Width);
             TVector m = centre == null ? default : Some(centre + first, count);
             TVector s = scale == null ? default : Some(scale + first, count);
-            TVector sum0 = default, sum1 = default, sum2 = default, sum3 = default;
+            TVector total = default;
             T* a = x + first, b = z + first;
             int r = 0;
-            for (; r <= rows - 4; r += 4)
+            while (r <= rows - 4)
             {
-                sum0 = TAddend.Add(sum0, Some(a, count), Some(b, count), m, s);
-                sum1 = TAddend.Add(sum1, Some(a + columns, count), Some(b + columns, count), m, s);
-                sum2 = TAddend.Add(sum2, Some(a + (2 * columns), count), Some(b + (2 * columns), count), m, s);
-                sum3 = TAddend.Add(sum3, Some(a + (3 * columns), count), Some(b + (3 * columns), count), m, s);
-                a += 4 * columns;
-                b += 4 * columns;
+                TVector sum0 = default, sum1 = default, sum2 = default, sum3 = default;
+                for (int end = Math.Min(rows - 3, r + RowsOfBlock); r < end; r += 4)
+                {
+                    sum0 = TAddend.Add(sum0, Some(a, count), Some(b, count), m, s);
+                    sum1 = TAddend.Add(sum1, Some(a + columns, count), Some(b + columns, count), m, s);
+                    sum2 = TAddend.Add(sum2, Some(a + (2 * columns), count), Some(b + (2 * columns), count), m, s);
+                    sum3 = TAddend.Add(sum3, Some(a + (3 * columns), count), Some(b + (3 * columns), count), m, s);
+                    a += 4 * columns;
+                    b += 4 * columns;
+                }
+
+                total = TSimd.Add(total, TSimd.Add(TSimd.Add(sum0, sum1), TSimd.Add(sum2, sum3)));
             }
 
             for (; r < rows; r++, a += columns, b += columns)
             {
-                sum0 = TAddend.Add(sum0, Some(a, count), Some(b, count), m, s);
+                total = TAddend.Add(total, Some(a, count), Some(b, count), m, s);
             }
 
-            Put(sums + first, TSimd.Add(TSimd.Add(sum0, sum1), TSimd.Add(sum2, sum3)), count);
+            Put(sums + first, total, count);
         }
     }
 

@@ -98,6 +98,18 @@ module internal Normalization =
         { Output = normalize context x μ scale β; State = next; Pullback = pullback }
 
     let batchNorm (spec: BatchNorm) : Layer<'T> =
+        if not (spec.Epsilon >= 0.0 && Double.IsFinite spec.Epsilon) then
+            raise (ArgumentOutOfRangeException("epsilon", spec.Epsilon, "Batch normalisation needs ε of 0 or more."))
+
+        if not (spec.Momentum >= 0.0 && spec.Momentum < 1.0) then
+            raise (
+                ArgumentOutOfRangeException(
+                    "momentum",
+                    spec.Momentum,
+                    "Batch normalisation needs a momentum in [0, 1)."
+                )
+            )
+
         let output (input: Shape) =
             if input.Rank = 0 then
                 raise (
