@@ -25,7 +25,9 @@ internal static class DataSources
 
     private static readonly Kind[] Kinds =
     [
-        new("synthetic", null, (_, loading) => (Digits(loading, 0, TrainPictures), Digits(loading, 1, TestPictures))),
+        Drawn("synthetic", (scheduler, key, count) => FSharp.SyntheticDigits.dataset(scheduler, key, 28, count)),
+        Drawn("synthetic-color", (scheduler, key, count) => FSharp.SyntheticDigits.colorDataset(scheduler, key, 32, count)),
+        Drawn("synthetic-glyphs", (scheduler, key, count) => FSharp.SyntheticGlyphs.dataset(scheduler, key, 32, count)),
         new("mnist", "DIR", (folder, _) =>
         {
             var (train, test) = Mnist.Load(folder);
@@ -77,8 +79,9 @@ internal static class DataSources
         return pictures.Pad(wanted[0], wanted[1]);
     }
 
-    private static Dataset Digits(Loading loading, int seed, int count) =>
-        FSharp.SyntheticDigits.dataset(loading.Scheduler, Key.OfSeed(seed), 28, count);
+    /// <summary>Pictures that the library draws itself, the same in every run.</summary>
+    private static Kind Drawn(string name, Func<IScheduler, Key, int, Dataset> draw) => new(name, null, (_, loading) =>
+        (draw(loading.Scheduler, Key.OfSeed(0), TrainPictures), draw(loading.Scheduler, Key.OfSeed(1), TestPictures)));
 
     private sealed record Kind(string Name, string? Parameter, Func<string, Loading, (Dataset, Dataset)> Load)
     {
