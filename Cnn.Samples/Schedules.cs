@@ -19,7 +19,7 @@ internal sealed record Schedules(string Name, string Meaning, Func<FitOptions, F
         new("cosine", "down to 0 over all epochs", options => With(options, Schedule.Cosine(options.Epochs))),
         new("warmup", "one epoch up, then cosine", options => With(options, Schedule.LinearWarmup(1, Schedule.Cosine(Math.Max(1, options.Epochs - 1))))),
         new("plateau", "×0.1 after 2 epochs without improvement", options =>
-            With(options, Schedule.Constant) with { Plateau = new ReduceOnPlateau { Patience = Patience } }),
+            With(options, Schedule.Constant) with { ReduceOnPlateau = new ReduceOnPlateau { Patience = Patience } }),
     ];
 
     public static IReadOnlyList<string> Names => [.. All.Select(choice => choice.Name)];

@@ -33,6 +33,7 @@ module Draw =
         Tensor.init shape (fun i -> number values[i])
 
 /// A window sliding over a batch of pictures, as the integers that make it.
+[<NoComparison>]
 type Sliding = {
     Samples: int
     Height: int
@@ -77,15 +78,18 @@ type Sliding = {
         axis false this.Width this.Kernel.Width this.Stride.Width this.Dilation.Width
 
 /// A pooling window over a batch of pictures.
+[<NoComparison>]
 type Pooled = Pooled of Sliding
 
 /// Rows of features.
 type Rows = { Count: int; Features: int; Seed: int }
 
 /// Two planes for convolution theory: a kernel and an image at least as large.
+[<NoComparison>]
 type Planes = { ImageSize: Size; KernelSize: Size; OtherSize: Size; Seed: int }
 
 /// A row of layers, the pictures or vectors that enter, and a seed for everything else.
+[<NoComparison>]
 type Plan = { Count: int; Input: int list; Specs: LayerSpec list; Seed: int }
 
 module Plan =

@@ -124,9 +124,11 @@ let private reals seed size =
     (Draw.reals seed (Shape.Of(size: int)): Tensor<float>).ToArray() |> Array.map (float32 >> float)
 
 /// Windows with many channels and filters, of up to two million products.
+[<NoComparison>]
 type Wide = Wide of Sliding
 
 /// Windows of 3×3 at stride 1 with channels and filters in sixteens.
+[<NoComparison>]
 type Deep = Deep of Sliding
 
 /// Matrix products with many rows, columns and summands.
