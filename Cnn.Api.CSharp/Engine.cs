@@ -58,7 +58,7 @@ internal sealed class Engine<T>(Network<T> network, Backend<T> backend, IReadOnl
         var clock = Stopwatch.StartNew();
         var fitted = Fitting.fit(
             backend, settings, Option(options.EarlyStopping?.Value),
-            FuncConvert.FromAction<EpochResult>(result => options.EpochProgress?.Report(result)),
+            FuncConvert.FromAction<TrainingState<T>>(state => options.EpochProgress?.Report(state.Result)),
             options.Epochs, data, network);
         var model = fitted.Epoch == 0 ? start : new Model(new Engine<T>(fitted.Network, backend, Names(train)));
         return new FitResult(model, fitted.Epoch, [.. fitted.History], clock.Elapsed, fitted.Reason);
@@ -117,7 +117,7 @@ internal sealed class Engine<T>(Network<T> network, Backend<T> backend, IReadOnl
         }
 
         var best = Array.IndexOf(probabilities, probabilities.Max());
-        return new Prediction(best, classNames[best], probabilities);
+        return new Prediction(best, classNames[best], classNames, probabilities);
     }
 
     /// <summary>Names for all outputs: a network may tell more classes apart than the data set has.</summary>

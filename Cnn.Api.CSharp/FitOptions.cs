@@ -174,19 +174,3 @@ public sealed record FitResult(Model Model, int Epoch, IReadOnlyList<EpochResult
         return string.Create(CultureInfo.InvariantCulture, $"{Reason} after {epochs} in {Duration.TotalSeconds:F1} s{chosen}");
     }
 }
-
-/// <summary>What a model says of a picture.</summary>
-/// <remarks>Immutable.</remarks>
-/// <param name="Class">The most probable class, from 0.</param>
-/// <param name="ClassName">Its name.</param>
-/// <param name="Probabilities">One number for each class; they add up to 1 where the last layer is softmax or one sigmoid.</param>
-public sealed record Prediction(int Class, string ClassName, IReadOnlyList<double> Probabilities)
-{
-    /// <summary>The probability of <see cref="Class"/>.</summary>
-    public double Probability => Probabilities[Class];
-
-    /// <summary>The name and the probability of the class, then the probabilities of all classes.</summary>
-    public override string ToString() => string.Create(
-        CultureInfo.InvariantCulture,
-        $"{ClassName} {Probability:0.####} [{string.Join(", ", Probabilities.Select(p => p.ToString("0.####", CultureInfo.InvariantCulture)))}]");
-}

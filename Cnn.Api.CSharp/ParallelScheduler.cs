@@ -54,6 +54,7 @@ public sealed class ParallelScheduler : IScheduler
 /// </remarks>
 internal sealed class WorkerTeam(int workers)
 {
+    private const int Closed = int.MinValue;
     private const int Looks = 200;
     private const int PausesPerLook = 20;
 
@@ -66,7 +67,9 @@ internal sealed class WorkerTeam(int workers)
     private Action<int>? _body;
     private int _count;
     private int _next;
-    private int _atWork;
+
+    // Workers in the present round, and whether it takes any more.
+    private int _members = Closed;
     private ExceptionDispatchInfo? _failure;
 
     /// <summary>Runs a loop on the workers and the calling thread; false, with nothing run, where that cannot be.</summary>
@@ -80,13 +83,15 @@ internal sealed class WorkerTeam(int workers)
         try
         {
             Start();
-            (_body, _count, _failure) = (body, count, null);
-            Volatile.Write(ref _next, 0);
-            Volatile.Write(ref _atWork, workers);
+            (_body, _count, _next, _failure) = (body, count, 0, null);
+            Volatile.Write(ref _members, 0);
             NextRound();
             Work();
+
+            // Nothing is left to take: wait for those who took something, not for those who still sleep.
+            Interlocked.Or(ref _members, Closed);
             var spin = default(SpinWait);
-            while (Volatile.Read(ref _atWork) > 0)
+            while (Volatile.Read(ref _members) != Closed)
             {
                 spin.SpinOnce(sleep1Threshold: -1);
             }
@@ -137,9 +142,25 @@ internal sealed class WorkerTeam(int workers)
                 return;
             }
 
-            Work();
-            Interlocked.Decrement(ref _atWork);
+            if (TryJoin())
+            {
+                Work();
+                Interlocked.Decrement(ref _members);
+            }
         }
+    }
+
+    private bool TryJoin()
+    {
+        for (var members = Volatile.Read(ref _members); members >= 0; members = Volatile.Read(ref _members))
+        {
+            if (Interlocked.CompareExchange(ref _members, members + 1, members) == members)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private void Await(int seen)

@@ -65,13 +65,20 @@ module Fitting =
     /// was cancelled; the network that it began with where no epoch was finished. The same settings begin with the same
     /// order and the same draws, so to go on after a training give another seed.
     /// </remarks>
+    /// <param name="backend">What computes.</param>
+    /// <param name="settings">How to train.</param>
+    /// <param name="stopping">When to stop early; none: never.</param>
+    /// <param name="onEpoch">Called with the state after each epoch.</param>
+    /// <param name="epochs">The most epochs.</param>
+    /// <param name="dataset">What to learn from.</param>
+    /// <param name="network">What to train; it stays as it is.</param>
     /// <exception cref="T:System.ArgumentException">The data do not fit the network; before any work.</exception>
     /// <exception cref="T:Cnn.NonFiniteException">A NaN or an infinity appeared; names layer and step.</exception>
     let fit
         (backend: Backend<'T>)
         (settings: TrainingSettings)
         (stopping: EarlyStopping option)
-        (onEpoch: EpochResult -> unit)
+        (onEpoch: TrainingState<'T> -> unit)
         epochs
         dataset
         (network: Network<'T>)
@@ -97,7 +104,7 @@ module Fitting =
             | None -> false
 
         let advance (run: Run<'T>) (state: TrainingState<'T>) =
-            onEpoch state.Result
+            onEpoch state
             let loss = watched state.Result
             let run = { run with Last = state.Network; Results = state.Result :: run.Results }
 

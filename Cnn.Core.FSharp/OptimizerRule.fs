@@ -259,6 +259,18 @@ type Optimizer private (data: OptimizerData) =
     /// <summary>How the learning rate changes.</summary>
     member _.Schedule = data.Schedule
 
+    /// <summary>λ of the decay beside the gradient; 0 for none.</summary>
+    member _.WeightDecay = data.WeightDecay
+
+    /// <summary>λ of the penalty λ·Σ|w|; 0 for none.</summary>
+    member _.L1 = data.L1
+
+    /// <summary>λ of the penalty λ/2·Σ w²; 0 for none.</summary>
+    member _.L2 = data.L2
+
+    /// <summary>The largest magnitude that a component of the gradient keeps; ∞ for none.</summary>
+    member _.ClipValue = data.ClipValue
+
     /// <summary>Norm over all parameters that a gradient is scaled down to; ∞ for none.</summary>
     member _.ClipNorm = data.ClipNorm
 

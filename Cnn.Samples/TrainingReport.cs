@@ -76,15 +76,14 @@ internal sealed class TrainingReport
         var predictions = result.Model.Predict(test);
         var labels = test.Labels.ToArray();
         var outputs = predictions[0].Probabilities.Count;
-        var probabilities = Tensor<double>.Of(Shape.Of(predictions.Count, outputs), [.. predictions.SelectMany(p => p.Probabilities)]);
         writer.WriteNumber("accuracy", evaluation.Accuracy);
         writer.WriteReal("loss", evaluation.Loss);
-        writer.WriteReal("logLoss", FSharp.Metrics.logLoss(labels, probabilities));
-        writer.WriteReal("calibrationError", FSharp.Metrics.calibrationError(CalibrationBins, labels, probabilities));
+        writer.WriteReal("logLoss", Metrics.LogLoss(predictions, labels));
+        writer.WriteReal("calibrationError", Metrics.CalibrationError(predictions, labels, CalibrationBins));
         writer.WriteStartObject("topK");
         foreach (var rank in TopRanks.Where(rank => rank < outputs))
         {
-            writer.WriteNumber(rank.ToString(CultureInfo.InvariantCulture), FSharp.Metrics.topK(rank, labels, probabilities));
+            writer.WriteNumber(rank.ToString(CultureInfo.InvariantCulture), Metrics.TopKAccuracy(predictions, labels, rank));
         }
 
         writer.WriteEndObject();
@@ -134,8 +133,8 @@ internal sealed class TrainingReport
         writer.WriteString("optimizer", job.Fit.Optimizer.Kind.ToString());
         writer.WriteNumber("learningRate", job.Fit.Optimizer.LearningRate);
         writer.WriteString("schedule", job.Choices.Schedule);
-        writer.WriteReal("weightDecay", job.Choices.WeightDecay);
-        writer.WriteReal("l2", job.Choices.L2);
+        writer.WriteNumber("weightDecay", job.Fit.Optimizer.WeightDecay);
+        writer.WriteNumber("l2", job.Fit.Optimizer.L2);
         writer.WriteString("loss", $"{job.Fit.Loss?.Kind}");
         writer.WriteString("reduction", $"{job.Fit.Loss?.Reduction}");
         writer.WriteNumber("validation", job.Fit.ValidationFraction);

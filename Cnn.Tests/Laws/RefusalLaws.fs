@@ -245,7 +245,7 @@ let ``values print as what they are`` () =
             later, "Key(910a2dec89025cc1, 3)"
             Optimizer.Adam(), "Adam(0.001)"
             rich, "Sgd(0.1), cosine(3, 0), L1 0.01, clip norm 1"
-            Prediction(1, "b", [| 0.25; 0.75 |]), "b 0.75 [0.25, 0.75]"
+            Prediction(1, "b", [| "a"; "b" |], [| 0.25; 0.75 |]), "b 0.75 [0.25, 0.75]"
             FitResult(model, 2, [| epoch; epoch |], TimeSpan.FromSeconds 1.5, StopReason.Completed),
             "Completed after 2 epochs in 1.5 s; epoch 2: loss 0.25, accuracy 1"
         ] do

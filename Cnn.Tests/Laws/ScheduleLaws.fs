@@ -2,6 +2,7 @@
 module Cnn.Tests.Laws.ScheduleLaws
 
 open System
+open System.Threading
 open NUnit.Framework
 open FsCheck
 open Cnn
@@ -225,3 +226,27 @@ let ``training that overflows says where`` () =
 
     Assert.Throws<NonFiniteException>(fun () -> Training.run backend settings 10 tenPictures linear |> ignore)
     |> ignore
+
+/// Cancelled while epoch n + 1 runs: the network is that of the best finished epoch, and the result says which.
+[<Test>]
+let ``cancelling gives back the epoch that the result claims`` () =
+    use source = new CancellationTokenSource()
+
+    let settings = {
+        TrainingSettings.Default with
+            BatchSize = 5
+            Optimizer = Optimizer.Sgd 0.1
+            Cancellation = source.Token
+    }
+
+    let stop (state: TrainingState<float>) =
+        if state.Result.Epoch = 3 then
+            source.Cancel()
+
+    let fitted = Fitting.fit Backend.reference settings None stop 10 tenPictures classifier
+    let whole = { settings with Cancellation = CancellationToken.None }
+    let claimed = Training.run Backend.reference whole fitted.Epoch tenPictures classifier
+    Assert.That(fitted.Reason, equalTo StopReason.Cancelled)
+    Assert.That(fitted.History.Length, equalTo 3)
+    Assert.That(fitted.Epoch, equalTo (fitted.History |> List.minBy (fun e -> e.Loss)).Epoch)
+    Assert.That(fitted.Network.Parameters, equalTo claimed.Network.Parameters)
