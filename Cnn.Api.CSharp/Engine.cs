@@ -74,7 +74,7 @@ internal sealed class Engine<T>(Network<T> network, Backend<T> backend, IReadOnl
     {
         if (picture.Length != Input.Size)
         {
-            throw new ShapeException("Predict", $"{Input.Size} numbers for a picture of shape {Input}", $"{picture.Length}", "Resize the picture to the input of the model.");
+            throw new ShapeException("Predict", $"{Input.Size} {(Input.Size == 1 ? "number" : "numbers")} for a picture of shape {Input}", $"{picture.Length}", "Resize the picture to the input of the model.");
         }
 
         var x = new T[picture.Length];

@@ -136,7 +136,9 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], reader:
         Words.within (nameof index) index labels.Length "Pictures"
 
         if destination.Length <> shape.Size then
-            let wanted = "A picture of shape " + string shape + " needs " + string shape.Size + " numbers."
+            let wanted =
+                "A picture of shape " + string shape + " needs " + Words.count shape.Size "number" "numbers" + "."
+
             raise (ArgumentOutOfRangeException(nameof destination, destination.Length, wanted))
 
         reader.Invoke(index, destination)

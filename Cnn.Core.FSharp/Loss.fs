@@ -207,7 +207,7 @@ module Loss =
                 ShapeException(
                     "Loss",
                     "targets for predictions of shape " + string prediction.Shape,
-                    string found + " rows",
+                    Words.count found "row" "rows",
                     "Give one label, or one row of values, for each sample."
                 )
             )

@@ -186,7 +186,7 @@ module Metrics =
             raise (
                 ShapeException(
                     "Metrics",
-                    string labels.Length + " predictions, one for each label",
+                    Words.count labels.Length "prediction" "predictions" + ", one for each label",
                     string predictions,
                     "Compare predictions and labels of the same samples."
                 )

@@ -36,11 +36,13 @@ type Tensor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
     /// <summary>A tensor of the given shape with a copy of the given values, row by row.</summary>
     /// <exception cref="T:Cnn.ShapeException">The number of values is not the size of the shape.</exception>
     static member Of(shape: Shape, values: ReadOnlySpan<'T>) =
+        ArgumentNullException.ThrowIfNull(shape, nameof shape)
+
         if values.Length <> shape.Size then
             raise (
                 ShapeException(
                     "Tensor.Of",
-                    string shape.Size + " values for shape " + string shape,
+                    Words.count shape.Size "value" "values" + " for shape " + string shape,
                     string values.Length,
                     "Give one value for each element."
                 )
@@ -85,7 +87,7 @@ type Tensor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
                 raise (
                     ShapeException(
                         "Tensor",
-                        string shape.Rank + " indices",
+                        Words.count shape.Rank "index" "indices",
                         string indices.Length,
                         "Give one index for each axis."
                     )
@@ -99,7 +101,7 @@ type Tensor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
                         ArgumentOutOfRangeException(
                             nameof indices,
                             indices[axis],
-                            "axis " + string axis + " has " + string shape[axis] + " elements"
+                            "axis " + string axis + " has " + Words.count shape[axis] "element" "elements"
                         )
                     )
 
@@ -110,11 +112,13 @@ type Tensor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
     /// <summary>The same values under another shape of the same size; nothing is copied.</summary>
     /// <exception cref="T:Cnn.ShapeException">The sizes differ.</exception>
     member _.Reshape(other: Shape) =
+        ArgumentNullException.ThrowIfNull(other, nameof other)
+
         if other.Size <> shape.Size then
             raise (
                 ShapeException(
                     "Reshape",
-                    "a shape of " + string shape.Size + " elements",
+                    "a shape of " + Words.count shape.Size "element" "elements",
                     string other,
                     "Keep the number of elements."
                 )

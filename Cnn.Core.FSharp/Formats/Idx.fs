@@ -29,7 +29,7 @@ module Idx =
         let refuse (offset: int) expected actual = raise (DataFormatException(file, int64 offset, expected, actual))
 
         if bytes.Length < 4 then
-            refuse 0 "an IDX file of at least 4 bytes" (string bytes.Length + " bytes")
+            refuse 0 "an IDX file of at least 4 bytes" (Words.count bytes.Length "byte" "bytes")
 
         if bytes[0] <> 0uy || bytes[1] <> 0uy then
             refuse 0 "two zero bytes, as every IDX file begins with" (Convert.ToHexString(bytes, 0, 2))
@@ -65,7 +65,7 @@ module Idx =
         if int64 (bytes.Length - header) <> elements then
             refuse
                 header
-                (string elements + " elements, as the header says")
-                (string (bytes.Length - header) + " bytes")
+                (Words.count (int elements) "element" "elements" + ", as the header says")
+                (Words.count (bytes.Length - header) "byte" "bytes")
 
         { Extents = sizes |> Array.map int; Data = ReadOnlyMemory(bytes, header, int elements) }

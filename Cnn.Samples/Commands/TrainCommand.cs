@@ -72,7 +72,9 @@ internal static class TrainCommand
             Console.WriteLine($"Preset    {source}");
         }
 
-        var schedule = job.Choices.Schedule is { } name ? $", {name} schedule" : "";
+        // A schedule of the optimiser's own is printed with it.
+        var isOwn = job.Fit.Optimizer.Schedule != Schedule.Constant;
+        var schedule = job.Choices.Schedule is { } name && !isOwn ? $", {name} schedule" : "";
         Console.WriteLine($"Training  {job.Fit.Optimizer}{schedule}, batches of {job.Fit.BatchSize}, {job.Threads} × {model.InstructionSet}");
     }
 

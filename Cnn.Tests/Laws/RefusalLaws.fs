@@ -119,6 +119,7 @@ let ``null is refused by name`` () =
             "block", (fun () -> builder.Then(fun _ -> none) |> ignore)
             "schedule", (fun () -> Optimizer.Adam().WithSchedule none |> ignore)
             "next", (fun () -> Schedule.LinearWarmup(1.0, none) |> ignore)
+            "shape", (fun () -> Tensor<float>.Of(none, ReadOnlySpan [| 1.0 |]) |> ignore)
             "extents", (fun () -> Shape.Of none |> ignore)
         ] do
         missing name act
