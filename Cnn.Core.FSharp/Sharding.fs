@@ -32,9 +32,9 @@ module internal Sharding =
     [<Literal>]
     let Most = 16
 
-    /// What a shard's activations should about fill, in bytes: half of a usual second-level cache.
+    /// What a shard's activations should about fill, in bytes: a usual second-level cache.
     [<Literal>]
-    let private Target = 524288
+    let private Target = 1048576
 
     /// A stretch of layers that sample by sample runs alone, or one layer that needs the whole batch.
     [<NoEquality; NoComparison>]
