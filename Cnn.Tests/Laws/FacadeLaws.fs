@@ -339,3 +339,35 @@ let ``nothing public can be set after it is made`` () =
     ]
 
     Assert.That(offences, Is.Empty)
+
+/// Strings, sorted by their code units, and one-hot rows of the same numbers.
+[<Law>]
+let ``Labels = the core's encoding and one-hot rows`` (r: Rows) =
+    let words = [ for i in 0 .. r.Count -> "word " + string ((i * i + r.Seed) % 4) ]
+    let numbers, classes = FSharp.Dataset.encode words
+    let encoded = Labels.Encode words
+
+    all [
+        same (List.ofArray numbers) (List.ofSeq encoded.Numbers)
+        same (List.ofArray classes) (List.ofSeq encoded.Classes)
+        exact (FSharp.Dataset.oneHot classes.Length numbers) (Labels.OneHot(encoded.Numbers, classes.Length))
+    ]
+
+/// What a model says of pictures, measured: the same from both doors.
+[<Law>]
+let ``Metrics and rankings = those of the core`` plan =
+    let plan = classifier plan
+    let model, data = (built plan).Build plan.Seed, pictures plan
+    let predictions = model.Predict data
+    let outputs = Predictor(Backend.reference, (core plan: FSharp.Network<float>)).Run data
+    let labels = Array.ofSeq data.Labels
+    let close (a: float) b = same true (abs (a - b) < 1e-3)
+
+    all [
+        close (FSharp.Metrics.logLoss labels outputs) (Metrics.LogLoss(predictions, data.Labels))
+        same 1.0 (Metrics.TopKAccuracy(predictions, data.Labels, 3))
+
+        for p in predictions do
+            same p.ClassName p.Ranked[0].Name
+            same (p.Probabilities |> Seq.sortDescending |> List.ofSeq) [ for c in p.Ranked -> c.Probability ]
+    ]
