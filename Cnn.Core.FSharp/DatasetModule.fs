@@ -1,0 +1,77 @@
+namespace Cnn.FSharp
+
+open Cnn
+
+/// <summary>Data sets as arguments of functions.</summary>
+[<RequireQualifiedAccess>]
+module Dataset =
+
+    /// <summary>The first n pictures.</summary>
+    let take n (dataset: Dataset) = dataset.Take n
+
+    /// <summary>The pictures in the middle of height×width ones.</summary>
+    let pad height width (dataset: Dataset) = dataset.Pad(height, width)
+
+    /// <summary>All but a fraction of the pictures, and that fraction, drawn by the key.</summary>
+    let split fraction (key: Key) (dataset: Dataset) =
+        let parts = dataset.Split(fraction, key)
+        parts.Train, parts.Test
+
+    /// <summary>The pictures in an order that the key decides.</summary>
+    let shuffle (key: Key) (dataset: Dataset) = dataset.Shuffle key
+
+    /// <summary>Numbers for labels of any kind, and the names of the classes: the distinct labels, sorted.</summary>
+    let encode (labels: 'Label seq when 'Label: comparison) : int[] * 'Label[] =
+        let labels = Array.ofSeq labels
+        let classes = Array.distinct labels |> Array.sort
+        let number = classes |> Seq.mapi (fun i label -> label, i) |> Map
+        labels |> Array.map (fun label -> number[label]), classes
+
+    /// <summary>y[n,c] = 1 where label n is c, else 0: N labels → N×classes.</summary>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">A label lies outside the classes.</exception>
+    let oneHot classes (labels: int[]) : Tensor<'T> =
+        for label in labels do
+            if uint label >= uint classes then
+                raise (
+                    System.ArgumentOutOfRangeException(
+                        nameof labels,
+                        label,
+                        "Labels go from 0 to " + string (classes - 1) + "."
+                    )
+                )
+
+        Tensor.init (Shape.Of(labels.Length, classes)) (fun i ->
+            if labels[i / classes] = i % classes then 'T.One else 'T.Zero)
+
+    /// <summary>(first, count) of each batch of the positions 0 … count − 1; the last one is smaller, or dropped.</summary>
+    let batches size dropLast count =
+        // A set smaller than a batch is one batch all the same.
+        let number = if dropLast && count >= size then count / size else (count + size - 1) / size
+        List.init number (fun b -> struct (b * size, min size (count - b * size)))
+
+    /// Pictures at the given positions of an order, into memory of a workspace, in the network's precision.
+    let internal read (dataset: Dataset) (order: int[]) (workspace: IWorkspace<'T>) first count : Tensor<'T> =
+        let x = workspace.Tensor(dataset.Shape.Batch count)
+        let size = dataset.Shape.Size
+
+        match box (x.DestinationPart(0, x.Size)) with
+        | :? System.Memory<float32> as pixels ->
+            for n in 0 .. count - 1 do
+                dataset.Read(order[first + n], pixels.Span.Slice(n * size, size))
+        | _ ->
+            let pixels = System.Buffers.ArrayPool.Shared.Rent size
+
+            for n in 0 .. count - 1 do
+                dataset.Read(order[first + n], System.Span(pixels, 0, size))
+                let destination = x.Destination.Slice(n * size, size)
+
+                for i in 0 .. size - 1 do
+                    destination[i] <- 'T.CreateTruncating pixels[i]
+
+            System.Buffers.ArrayPool.Shared.Return pixels
+
+        x
+
+    /// <summary>Pictures at the given positions as a batch.</summary>
+    let tensor (dataset: Dataset) (indices: int[]) : Tensor<'T> =
+        read dataset indices (FreshWorkspace<'T>()) 0 indices.Length
