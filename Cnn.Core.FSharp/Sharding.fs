@@ -195,6 +195,7 @@ module internal Sharding =
                     value, right, θ̄g, nextState, ȳs
             | [] -> invalidOp "A network's segments end with one that runs by sample."
 
+        memory.Begin(backend, θ)
         let read i (context: Context<'T>) = batch.Read context.Workspace (first i) (size i)
         let value, right, θ̄, state, _ = descend segments θ s key false read
 

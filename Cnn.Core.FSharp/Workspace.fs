@@ -2,6 +2,7 @@ namespace Cnn.FSharp
 
 open System
 open System.Collections.Concurrent
+open System.Collections.Generic
 open System.Numerics
 open System.Runtime.InteropServices
 open Cnn
@@ -53,6 +54,35 @@ type internal PackedWeights<'T when 'T: struct and 'T :> IBinaryFloatingPointIee
 
     let memory = Bump<'T>()
 
+    // What was asked for of each tensor of θ, by its position: the next step will ask for the same.
+    let positions = Dictionary<Tensor<'T>, int>(HashIdentity.Reference)
+    let habits = List<struct (int * Geometry * Packing)>()
+
+    /// Packs at once, on all threads, what the step before asked for of its θ: else the first shard to need it would
+    /// pack while the others wait.
+    member _.Begin(backend: Backend<'T>, θ: Tensor<'T> list) =
+        positions.Clear()
+        let weights = Array.ofList θ
+
+        for i in 0 .. weights.Length - 1 do
+            positions[weights[i]] <- i
+
+        let rooms =
+            Array.init habits.Count (fun h ->
+                let struct (_, geometry, packing) = habits[h]
+                memory.Take(backend.Kernels.PackedLength(geometry, packing)))
+
+        backend.Scheduler.For(
+            rooms.Length,
+            fun h ->
+                let struct (i, geometry, packing) = habits[h]
+                backend.Kernels.Pack(geometry, packing, (weights[i]).Span, rooms[h].Span)
+        )
+
+        for h in 0 .. rooms.Length - 1 do
+            let struct (i, _, packing) = habits[h]
+            tables[int packing][weights[i]] <- Memory.op_Implicit rooms[h]
+
     member _.Get(kernels: IKernels<'T>, geometry, packing, weights: Tensor<'T>) =
         match kernels.PackedLength(geometry, packing) with
         | 0 -> ReadOnlyMemory.Empty
@@ -70,6 +100,11 @@ type internal PackedWeights<'T when 'T: struct and 'T :> IBinaryFloatingPointIee
                         kernels.Pack(geometry, packing, weights.Span, destination.Span)
                         let found: ReadOnlyMemory<'T> = Memory.op_Implicit destination
                         table[weights] <- found
+
+                        match positions.TryGetValue weights with
+                        | true, i -> habits.Add(struct (i, geometry, packing))
+                        | _ -> ()
+
                         found)
 
     member _.Reset() =
@@ -165,6 +200,9 @@ type internal StepMemory<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee75
             shard.Values.Reset()
             idle.Push shard.Values
         | None -> ()
+
+    /// Readies the weights of a step.
+    member _.Begin(backend, θ) = packed.Begin(backend, θ)
 
     /// Of what all shards share.
     member _.Whole = whole :> IWorkspace<'T>
