@@ -7,7 +7,8 @@ namespace Cnn.Fluent;
 
 /// <summary>A network with its weights: predicts, evaluates, and trains into a new model.</summary>
 /// <remarks>
-/// Immutable; every member may be called from any number of threads at once, and predicting takes no lock. Results are
+/// Immutable; every member may be called from any number of threads at once, and predicting
+/// takes no lock once the weights are packed, which the first prediction does. Results are
 /// the same to the last bit for any number of threads.
 /// </remarks>
 public sealed class Model
