@@ -12,6 +12,9 @@ module Dataset =
     /// <summary>The pictures in the middle of height×width ones.</summary>
     let pad height width (dataset: Dataset) = dataset.Pad(height, width)
 
+    /// <summary>The pictures as a preprocessing makes them.</summary>
+    let preprocess (preprocessing: Preprocessing) (dataset: Dataset) = dataset.Preprocess preprocessing
+
     /// <summary>All but a fraction of the pictures, and that fraction, drawn by the key.</summary>
     let split fraction (key: Key) (dataset: Dataset) =
         let parts = dataset.Split(fraction, key)
