@@ -33,7 +33,7 @@ let private (|Contents|) (r: Rows) =
     texts, [ for number in 1 .. r.Features -> array r number ]
 
 let private view (array: NamedArray) =
-    array.Name, array.Shape, array.Type, Convert.ToHexString array.Data.Span
+    array.Name, string array.Shape, array.Type, Convert.ToHexString array.Data.Span
 
 let private read (bytes: byte[]) = Safetensors.read "file" (ReadOnlyMemory bytes)
 
