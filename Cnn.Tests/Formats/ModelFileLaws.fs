@@ -306,7 +306,7 @@ let ``files of every format that there has been are read`` (version: int) =
     let path = Path.Combine(fixtures, "model-" + string version)
     let model = Model.Load(path + ".safetensors")
     Assert.That(model.WeightHash, equalTo (File.ReadAllText(path + ".sha256").Trim()))
-    Assert.That(model.ClassNames, equalTo [ "none"; "one"; "many" ])
+    Assert.That(List.ofSeq model.ClassNames, equalTo [ "none"; "one"; "many" ])
     Assert.That(model.Preprocessing, equalTo (Preprocessing.Grey.Then(Preprocessing.Resize(6, 5))))
     Assert.That((model.Seed, model.TrainingSeed, model.Epoch), equalTo (Nullable 5, Nullable 8, 2))
     Assert.That(model.History.Count, equalTo 2)

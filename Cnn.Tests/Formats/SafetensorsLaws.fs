@@ -162,7 +162,7 @@ let private refused = [
     "nothing at all", [||], 0L
     "a header that is too long", Array.append [| 0xFFuy; 0xFFuy; 0xFFuy; 0x7Fuy |] (Array.zeroCreate 4), 0L
     "a header beyond the end", Array.append [| 3uy |] (Array.append (Array.zeroCreate 7) [| 0x7Buy; 0x7Duy |]), 8L
-    "half an object", file "{" 0, 8L
+    "half an object", file "{" 0, 9L
     "no text", [| 1uy; 0uy; 0uy; 0uy; 0uy; 0uy; 0uy; 0uy; 0xFFuy |], 8L
     "no object", file "[]" 0, 8L
     "text after the object", file "{}x" 0, 10L
@@ -170,14 +170,14 @@ let private refused = [
     "metadata that are no texts", file "{\"__metadata__\":{\"a\":1}}" 0, 29L
     "metadata that are no object", file "{\"__metadata__\":null}" 0, 24L
     "an unknown type", file "{\"a\":{\"dtype\":\"F31\",\"shape\":[1],\"data_offsets\":[0,4]}}" 4, 22L
-    "a negative extent", file ("{" + array32 "a" "[-1]" "0" "4" + "}") 4, 36L
-    "a broken extent", file ("{" + array32 "a" "[1.0]" "0" "4" + "}") 4, 36L
-    "a shape that overflows", file ("{" + array32 "a" "[2,18446744073709551614]" "0" "4" + "}") 4, 38L
-    "a shape that overflows 64 bits", file ("{" + array32 "a" "[4294967296,4294967296]" "0" "4" + "}") 4, 27L
+    "a negative extent", file ("{" + array32 "a" "[-1]" "0" "4" + "}") 4, 37L
+    "a broken extent", file ("{" + array32 "a" "[1.0]" "0" "4" + "}") 4, 37L
+    "a shape that overflows", file ("{" + array32 "a" "[2,18446744073709551614]" "0" "4" + "}") 4, 39L
+    "a shape that overflows 64 bits", file ("{" + array32 "a" "[4294967296,4294967296]" "0" "4" + "}") 4, 28L
     "too few bytes for the shape", file ("{" + array32 "a" "[2]" "0" "4" + "}") 4, 13L
-    "an end before the begin", file ("{" + array32 "a" "[0]" "4" "0" + "}") 4, 39L
+    "an end before the begin", file ("{" + array32 "a" "[0]" "4" "0" + "}") 4, 40L
     "a gap at the start", file ("{" + array32 "a" "[1]" "4" "8" + "}") 8, 62L
-    "a gap", file ("{" + array32 "a" "[1]" "0" "4" + "," + array32 "b" "[1]" "8" "12" + "}") 12, 121L
+    "a gap", file ("{" + array32 "a" "[1]" "0" "4" + "," + array32 "b" "[1]" "8" "12" + "}") 12, 120L
     "an overlap",
     file
         ("{"
@@ -192,14 +192,14 @@ let private refused = [
     "nesting without end", file ("{\"a\":" + String('[', 100000)) 0, -1L
 ]
 
-[<TestCaseSource(nameof refused)>]
-let ``a file that breaks a rule is refused where it does`` (case: string * byte[] * int64) =
-    let name, bytes, offset = case
-    let error = nonNull (Assert.Throws<DataFormatException>((fun () -> read bytes |> ignore), name))
-    Assert.That(error.File, equalTo "file")
+[<Test>]
+let ``a file that breaks a rule is refused where it does`` () =
+    for name, bytes, offset in refused do
+        let error = nonNull (Assert.Throws<DataFormatException>((fun () -> read bytes |> ignore), name))
+        Assert.That(error.File, equalTo "file")
 
-    if offset >= 0L then
-        Assert.That(error.Offset, equalTo offset, name + ": " + error.Message)
+        if offset >= 0L then
+            Assert.That(error.Offset, equalTo offset, name + ": " + error.Message)
 
 [<Test>]
 let ``what would not be read is not written`` () =
