@@ -105,8 +105,9 @@ let ``a comment may stand for the white space before binary pixels`` () =
 [<TestCase("P5 1 1 9 A", 9)>]
 [<TestCase("P4 9 1 A", 7)>]
 [<TestCase("P1 2 1 12", 8)>]
-[<TestCase("P1 2 1 1", 6)>]
-[<TestCase("P2 2 1 9 1 ", 8)>]
+[<TestCase("P1 2 1 1", 8)>]
+[<TestCase("P2 2 1 9 1", 8)>]
+[<TestCase("P2 2 1 9 1 ", 11)>]
 [<TestCase("P2 2 1 9 1 10", 11)>]
 [<TestCase("P3 1 1 9 1 2 x", 13)>]
 let ``what is wrong is refused with its offset`` (file: string) (offset: int) =
