@@ -320,15 +320,7 @@ type Preprocessing internal (steps: PreprocessingStep list) =
     member _.Apply(shape: Shape, picture: ReadOnlySpan<float32>) : float32[] =
         ArgumentNullException.ThrowIfNull(shape, nameof shape)
 
-        if picture.Length <> shape.Size then
-            raise (
-                ShapeException(
-                    "Preprocessing",
-                    Words.count shape.Size "number" "numbers" + " for a picture of shape " + string shape,
-                    string picture.Length,
-                    "Give height, width and channels of the picture."
-                )
-            )
+        Pixels.require "Preprocessing" shape picture.Length
 
         if steps.IsEmpty then
             picture.ToArray()
