@@ -30,9 +30,6 @@ type Checkpoint<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = 
 module Checkpoint =
 
     [<Literal>]
-    let private StateKey = "checkpoint"
-
-    [<Literal>]
     let private SettingsKey = "settings"
 
     [<Literal>]
@@ -104,6 +101,7 @@ module Checkpoint =
             "batch size", string settings.BatchSize
             "drop last", (if settings.DropLast then "yes" else "no")
             "seed", string settings.Seed
+            "augmentation", string settings.Augmentation
             "class weights",
             orNone (fun (weights: float[]) -> String.Join(", ", Array.map text weights)) settings.ClassWeights
             "plateau", orNone plateauText settings.Plateau
@@ -162,7 +160,7 @@ module Checkpoint =
 
             Safetensors.write
                 (texts
-                 |> Map.add StateKey (writeState state)
+                 |> Map.add ModelFile.CheckpointKey (writeState state)
                  |> Map.add SettingsKey (writeSettings checkpoint.Settings))
                 (arrays
                  @ slots MomentPrefix names state.Last.Optimizer.Moments
@@ -208,7 +206,7 @@ module Checkpoint =
                 raise (DataFormatException(file, array.Offset, expected, string (Enum.GetName array.Type)))
 
         let json =
-            Json.parse file ModelFile.HeaderOffset StateKey (ModelFile.textOf file contents StateKey)
+            Json.parse file ModelFile.HeaderOffset ModelFile.CheckpointKey (ModelFile.textOf file contents ModelFile.CheckpointKey)
 
         let training =
             match model.Training with

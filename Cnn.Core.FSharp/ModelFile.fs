@@ -80,6 +80,10 @@ module ModelFile =
     [<Literal>]
     let private DescriptionKey = "description"
 
+    /// Where it is there, training goes on from the file, and more arrays stand beside those of the model.
+    [<Literal>]
+    let internal CheckpointKey = "checkpoint"
+
     /// Offset of the header, where all the texts are.
     [<Literal>]
     let internal HeaderOffset = 8L
@@ -228,13 +232,16 @@ module ModelFile =
         contents.Arrays |> List.exists (fun array -> array.Type = ElementType.Float64)
 
     /// <summary>The model in the contents of a safetensors file; its numbers are rounded where it holds more exact ones.</summary>
+    /// <remarks>Of a checkpoint, the network after its last epoch.</remarks>
     /// <exception cref="T:Cnn.DataFormatException">The contents are no model, or of a newer format.</exception>
     let unpack (file: string) (contents: SafetensorsFile) : SavedModel<'T> =
         let arrays = byName contents
         let model = unpackFrom file contents arrays
         let used = Weights.shapes model.Network.Input model.Network.Layer |> Seq.map fst |> HashSet
 
-        match contents.Arrays |> List.tryFind (fun array -> not (used.Contains array.Name)) with
+        let isCheckpoint = contents.Metadata.ContainsKey CheckpointKey
+
+        match contents.Arrays |> List.tryFind (fun array -> not (isCheckpoint || used.Contains array.Name)) with
         | Some array ->
             raise (DataFormatException(file, array.Offset, "an array of a layer of the model", array.Name))
         | None -> model
