@@ -147,12 +147,7 @@ module Checkpoint =
             let model = {
                 checkpoint.Model with
                     Network = network
-                    Training =
-                        Some {
-                            training with
-                                Epoch = state.History.Length
-                                History = state.History
-                        }
+                    Training = Some { training with Epoch = state.History.Length; History = state.History }
             }
 
             let texts, arrays = ModelFile.pack model
@@ -206,7 +201,11 @@ module Checkpoint =
                 raise (DataFormatException(file, array.Offset, expected, string (Enum.GetName array.Type)))
 
         let json =
-            Json.parse file ModelFile.HeaderOffset ModelFile.CheckpointKey (ModelFile.textOf file contents ModelFile.CheckpointKey)
+            Json.parse
+                file
+                ModelFile.HeaderOffset
+                ModelFile.CheckpointKey
+                (ModelFile.textOf file contents ModelFile.CheckpointKey)
 
         let training =
             match model.Training with
@@ -356,8 +355,7 @@ module Checkpoint =
         if not isResumed && not (files folder).IsEmpty then
             raise (
                 ArgumentException(
-                    "There are checkpoints in " + folder + " already: go on from them, or train into another folder.",
-                    nameof folder
+                    "There are checkpoints in " + folder + " already: go on from them, or train into another folder."
                 )
             )
 
@@ -376,7 +374,12 @@ module Checkpoint =
                     )
                 then
                     raise (
-                        DataFormatException(file, ModelFile.HeaderOffset, "the slots of " + string settings.Optimizer, "others")
+                        DataFormatException(
+                            file,
+                            ModelFile.HeaderOffset,
+                            "the slots of " + string settings.Optimizer,
+                            "others"
+                        )
                     )
 
                 state
