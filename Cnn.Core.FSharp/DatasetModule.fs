@@ -54,10 +54,10 @@ module Dataset =
         let x = workspace.Tensor(dataset.Shape.Batch count)
         let size = dataset.Shape.Size
 
-        match box (x.DestinationPart(0, x.Size)) with
-        | :? System.Memory<float32> as pixels ->
+        match box x with
+        | :? Tensor<float32> as pixels ->
             for n in 0 .. count - 1 do
-                dataset.Read(order[first + n], pixels.Span.Slice(n * size, size))
+                dataset.Read(order[first + n], pixels.Destination.Slice(n * size, size))
         | _ ->
             let pixels = System.Buffers.ArrayPool.Shared.Rent size
 

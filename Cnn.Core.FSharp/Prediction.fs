@@ -1,7 +1,6 @@
 namespace Cnn.FSharp
 
 open System
-open System.Collections.Concurrent
 open System.Numerics
 open Cnn
 
@@ -14,48 +13,46 @@ open Cnn
 type Predictor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(backend: Backend<'T>, network: Network<'T>)
     =
     let packed = PackedWeights<'T>()
-    let arenas = ConcurrentBag<Arena<'T>>()
+    let workspaces = Pool(fun () -> PassingWorkspace<'T> packed)
     let output = Network.output network
 
     // Weights are packed by the identity of their tensors: a kernel rotated for each answer would be packed for each.
-    let correlating = Network.correlating network
+    let parts =
+        let correlating = Network.correlating network
+        Layer.place correlating.Layer correlating.Parameters correlating.State
 
     /// Samples that one iteration of a parallel loop takes.
     let piece = 32
 
-    let answer (read: IWorkspace<'T> -> Tensor<'T>) (destination: Memory<'T>) =
-        let arena =
-            match arenas.TryTake() with
-            | true, arena -> arena
-            | _ -> Arena<'T> packed
+    let answer (read: IWorkspace<'T> -> int -> int -> Tensor<'T>) first count (answers: Tensor<'T>) =
+        let workspace = workspaces.Take()
 
         try
             let context = {
                 Kernels = backend.Kernels
-                Workspace = arena
+                Workspace = workspace
                 Mode = Inference
-                FirstSample = 0
+                FirstSample = first
                 NeedsInputGradient = false
             }
 
-            (Network.run context correlating (read arena)).Output.Span.CopyTo destination.Span
+            let y = Layer.answer workspace.Bench.Turn context parts (read workspace first count)
+            y.Span.CopyTo(answers.Destination.Slice(first * output.Size, count * output.Size))
         finally
-            arena.Reset()
-            arenas.Add arena
+            workspace.Bench.Reset()
+            workspaces.Give workspace
 
     let answers count (read: IWorkspace<'T> -> int -> int -> Tensor<'T>) =
         let result = Tensor.own (output.Batch count) (Array.zeroCreate<'T>(count * output.Size))
-        let pieces = (count + piece - 1) / piece
 
-        let run p =
-            let first = p * piece
-            let size = min piece (count - first)
+        if count <= piece then
+            answer read 0 count result
+        else
+            backend.Scheduler.For(
+                (count + piece - 1) / piece,
+                fun p -> answer read (p * piece) (min piece (count - p * piece)) result
+            )
 
-            answer
-                (fun workspace -> read workspace first size)
-                (result.DestinationPart(first * output.Size, size * output.Size))
-
-        if pieces = 1 then run 0 else backend.Scheduler.For(pieces, run)
         result
 
     /// <summary>The network that answers.</summary>
@@ -74,6 +71,7 @@ type Predictor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(bac
                 )
             )
 
+        Network.checkInput network x
         answers x.Shape[0] (fun _ first count -> x.Slice(first, count))
 
     /// <summary>The network's outputs for all pictures of a data set, in their order.</summary>

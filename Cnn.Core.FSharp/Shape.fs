@@ -10,6 +10,7 @@ type Shape private (extents: int[], size: int) =
     // The shapes asked for last, so that a training step makes none anew; a race only makes an equal one twice.
     let mutable sample: Shape | null = null
     let mutable batch: Shape | null = null
+    let mutable otherBatch: Shape | null = null
 
     static let product (extents: int[]) =
         let mutable size = 1L
@@ -53,11 +54,14 @@ type Shape private (extents: int[], size: int) =
 
     /// <summary>The shape of a batch of <paramref name="count"/> samples of this shape.</summary>
     member _.Batch(count: int) : Shape =
-        // The field is read once: another thread may put a batch of another size there at any time.
-        match batch with
-        | NonNull known when known[0] = count -> known
-        | _ ->
+        // Two sizes are kept: the shards of a batch differ by one sample. A field is read once: another thread may put a
+        // batch of another size there at any time.
+        match batch, otherBatch with
+        | NonNull known, _ when known[0] = count -> known
+        | _, NonNull known when known[0] = count -> known
+        | latest, _ ->
             let made = Shape.Of [| count; yield! extents |]
+            otherBatch <- latest
             batch <- made
             made
 
