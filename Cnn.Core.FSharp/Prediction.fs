@@ -36,7 +36,8 @@ type Predictor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(bac
                 NeedsInputGradient = false
             }
 
-            let y = Layer.answer workspace.Bench.Turn context parts (read workspace first count)
+            let x = read (workspace :> IWorkspace<'T>) first count
+            let y = Layer.answer workspace.Bench.Turn context parts x
             y.Span.CopyTo(answers.Destination.Slice(first * output.Size, count * output.Size))
         finally
             workspace.Bench.Reset()

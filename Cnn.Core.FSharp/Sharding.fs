@@ -182,22 +182,22 @@ module internal Sharding =
         let threshold = if loss.Kind = LossKind.SigmoidBinaryCrossEntropy then 0.0 else 0.5
         let whole = plan.Whole.Workspace
 
-        let context workspace firstSample key needsInputGradient = {
+        let context workspace firstSample key needs = {
             Kernels = plan.Backend.Kernels
             Workspace = workspace
-            Mode = key
+            Mode = Training key
             FirstSample = firstSample
-            NeedsInputGradient = needsInputGradient
+            NeedsInputGradient = needs
         }
 
-        /// body for each shard, in parallel.
-        let region (body: int -> Shard<'T> -> unit) =
+        /// body for each shard, in parallel, with a context of its own.
+        let region key needs (body: int -> Shard<'T> -> Context<'T> -> unit) =
             plan.Backend.Scheduler.For(
                 shards,
                 fun i ->
                     let shard = plan.Shards[i]
                     shard.Workspace.Begin()
-                    body i shard
+                    body i shard (context (shard.Workspace :> IWorkspace<'T>) (first i) key needs)
                     shard.Workspace.End()
             )
 
@@ -216,25 +216,22 @@ module internal Sharding =
 
         // Some parts, up to the last: their θ begins at a position, and x reads a shard's input. Gives the next state and x̄.
         let rec descend (parts: Placed<'T> list) (input: Shape) at (key: Key) needs x =
-            let mode = Training key
-
             match parts |> List.tryFindIndex (fun here -> here.Part.CouplesSamples) with
             | None ->
                 whole.Pull()
                 let x̄ = room needs input
 
-                region (fun i shard ->
-                    let workspace = shard.Workspace
-                    let y = shard.Forward(context workspace (first i) mode needs, parts, x i workspace)
+                region key needs (fun i shard context ->
+                    let y = shard.Forward(context, parts, x i context.Workspace)
                     let targets = Loss.slice (first i) (size i) batch.Targets
-                    workspace.Pull()
-                    let struct (value, ȳ) = Loss.share workspace loss batch.ClassWeights batch.Count y targets
+                    shard.Workspace.Pull()
+                    let struct (value, ȳ) = Loss.share context.Workspace loss batch.ClassWeights batch.Count y targets
                     shard.Loss <- value
                     shard.Correct <- correct threshold y targets
                     gather x̄ i (shard.Backward(plan.IsSharded.Length, ȳ))
 
                     if isAlone then
-                        workspace.Close())
+                        shard.Workspace.Close())
 
                 struct (plan.Shards[0].State, x̄)
             | Some i ->
@@ -242,27 +239,26 @@ module internal Sharding =
                 let coupling, above = [ rest.Head ], rest.Tail
                 let y = room true (output input below)
 
-                region (fun i shard ->
-                    let context = context shard.Workspace (first i) mode needs
-                    gather y i (shard.Forward(context, below, x i shard.Workspace)))
+                region key needs (fun i shard context ->
+                    gather y i (shard.Forward(context, below, x i context.Workspace)))
 
-                let key = key.Skip(draws below)
+                let coupled = key.Skip(draws below)
                 let isRead = needs || tensors below > 0
-                let z = plan.Whole.Forward(context whole 0 (Training key) isRead, coupling, y)
+                let z = plan.Whole.Forward(context (whole :> IWorkspace<'T>) 0 coupled isRead, coupling, y)
                 let state = plan.Shards[0].State @ plan.Whole.State
                 let middle = at + tensors below
                 let last = middle + tensors coupling
                 let isPulled = isRead || last > middle
 
                 let struct (next, z̄) =
-                    descend above z.Shape.Sample last (key.Skip(draws coupling)) isPulled (fun i _ ->
+                    descend above z.Shape.Sample last (coupled.Skip(draws coupling)) isPulled (fun i _ ->
                         z.Slice(first i, size i))
 
                 let ȳ = if isPulled then plan.Whole.Backward(last, z̄) else z̄
                 let x̄ = room needs input
 
                 if isRead then
-                    region (fun i shard ->
+                    region key needs (fun i shard _ ->
                         shard.Workspace.Pull()
                         gather x̄ i (shard.Backward(middle, ȳ.Slice(first i, size i))))
 
