@@ -24,35 +24,41 @@ type Predictor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(bac
     /// Samples that one iteration of a parallel loop takes.
     let piece = 32
 
-    let answer (read: IWorkspace<'T> -> int -> int -> Tensor<'T>) first count (answers: Tensor<'T>) =
-        let workspace = workspaces.Take()
+    /// Samples first … first + count − 1 of the answers.
+    let answer (workspace: PassingWorkspace<'T>) first x (answers: Tensor<'T>) =
+        let context = {
+            Kernels = backend.Kernels
+            Workspace = workspace
+            Mode = Inference
+            FirstSample = first
+            NeedsInputGradient = false
+        }
 
-        try
-            let context = {
-                Kernels = backend.Kernels
-                Workspace = workspace
-                Mode = Inference
-                FirstSample = first
-                NeedsInputGradient = false
-            }
+        let y = Layer.answer workspace.Bench.Turn context parts x
+        y.Span.CopyTo(answers.Destination.Slice(first * output.Size))
 
-            let x = read (workspace :> IWorkspace<'T>) first count
-            let y = Layer.answer workspace.Bench.Turn context parts x
-            y.Span.CopyTo(answers.Destination.Slice(first * output.Size, count * output.Size))
-        finally
-            workspace.Bench.Reset()
-            workspaces.Give workspace
+    let giveBack (workspace: PassingWorkspace<'T>) =
+        workspace.Bench.Reset()
+        workspaces.Give workspace
+
+    let room count = Tensor.own (output.Batch count) (Array.zeroCreate<'T>(count * output.Size))
 
     let answers count (read: IWorkspace<'T> -> int -> int -> Tensor<'T>) =
-        let result = Tensor.own (output.Batch count) (Array.zeroCreate<'T>(count * output.Size))
+        let result = room count
+
+        let run p =
+            let workspace = workspaces.Take()
+            let first = p * piece
+
+            try
+                answer workspace first (read (workspace :> IWorkspace<'T>) first (min piece (count - first))) result
+            finally
+                giveBack workspace
 
         if count <= piece then
-            answer read 0 count result
+            run 0
         else
-            backend.Scheduler.For(
-                (count + piece - 1) / piece,
-                fun p -> answer read (p * piece) (min piece (count - p * piece)) result
-            )
+            backend.Scheduler.For((count + piece - 1) / piece, run)
 
         result
 
@@ -88,8 +94,37 @@ type Predictor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(bac
                 )
             )
 
-        let order = Array.init dataset.Count id
-        answers dataset.Count (fun workspace first count -> Dataset.read dataset order workspace first count)
+        answers dataset.Count (fun workspace first count -> Dataset.read dataset id workspace first count)
+
+    /// <summary>The network's outputs for one picture, row by row, channels last.</summary>
+    /// <exception cref="T:Cnn.ShapeException">The numbers are not as many as the network's input has.</exception>
+    member _.Run(picture: ReadOnlySpan<float32>) =
+        if picture.Length <> network.Input.Size then
+            raise (
+                ShapeException(
+                    "Predict",
+                    Words.count network.Input.Size "number" "numbers"
+                    + " for a picture of shape "
+                    + string network.Input,
+                    string picture.Length,
+                    "Resize the picture to the input of the model."
+                )
+            )
+
+        let result = room 1
+        let workspace = workspaces.Take()
+
+        try
+            let x = (workspace :> IWorkspace<'T>).Tensor(network.Input.Batch 1)
+            let pixels = x.Destination
+
+            for i in 0 .. picture.Length - 1 do
+                pixels[i] <- 'T.CreateTruncating picture[i]
+
+            answer workspace 0 x result
+            result
+        finally
+            giveBack workspace
 
 /// <summary>How well networks do.</summary>
 [<RequireQualifiedAccess>]

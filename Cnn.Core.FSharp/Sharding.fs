@@ -203,7 +203,10 @@ module internal Sharding =
 
         /// Memory for a batch of what shards give, if somebody reads it.
         let room isRead (sample: Shape) =
-            if isRead then (whole :> IWorkspace<'T>).Tensor(sample.Batch batch.Count) else Tensor<'T>.Empty
+            if isRead then
+                (whole :> IWorkspace<'T>).Tensor(sample.Batch batch.Count)
+            else
+                Tensor<'T>.Empty
 
         let gather (all: Tensor<'T>) i (part: Tensor<'T>) =
             if all.Size > 0 then

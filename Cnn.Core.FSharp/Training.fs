@@ -176,7 +176,9 @@ module Training =
         let train () =
             TrainingChecks.warn settings.OnWarning dataset
             let plan = Sharding.plan backend network.Input layer network.Parameters
-            let slots = Optimizer.Slots.from (Optimizer.start settings.Optimizer network.Parameters) network.Parameters
+
+            let slots =
+                Optimizer.Slots.from (Optimizer.start settings.Optimizer network.Parameters) network.Parameters
 
             let buffers =
                 Array.init 2 (fun _ ->
@@ -185,23 +187,40 @@ module Training =
 
             let step (order: int[]) (labels: int[]) rate (point: Point<'T>) first count =
                 let t = point.Step
+                let picture n = order[n]
 
                 let batch = {
                     Count = count
-                    Read = fun workspace from size -> Dataset.read dataset order workspace (first + from) size
+                    Read = fun workspace from size -> Dataset.read dataset picture workspace (first + from) size
                     Targets = Labels(ReadOnlyMemory(labels, first, count))
                     ClassWeights = settings.ClassWeights
                 }
 
                 let found =
-                    Sharding.gradient plan fused (dropout.Child(int64 t)) point.Slots.Parameters point.Parameters point.State batch
+                    Sharding.gradient
+                        plan
+                        fused
+                        (dropout.Child(int64 t))
+                        point.Slots.Parameters
+                        point.Parameters
+                        point.State
+                        batch
 
                 if not (Double.IsFinite found.Loss) then
                     let x = batch.Read (FreshWorkspace<'T>()) 0 count
                     TrainingChecks.raiseNonFinite backend layer point.Parameters point.State x (t + 1)
 
                 let buffer = buffers[t % 2]
-                Optimizer.updateInto buffer.Slots backend settings.Optimizer plan.Chunks rate (t + 1) point.Slots found.Gradient
+
+                Optimizer.updateInto
+                    buffer.Slots
+                    backend
+                    settings.Optimizer
+                    plan.Chunks
+                    rate
+                    (t + 1)
+                    point.Slots
+                    found.Gradient
 
                 buffer.States.Reset()
 
@@ -282,11 +301,7 @@ module Training =
 
                     let state = {
                         Network = trained
-                        Optimizer = {
-                            optimizer with
-                                Moments = own optimizer.Moments
-                                Squares = own optimizer.Squares
-                        }
+                        Optimizer = { optimizer with Moments = own optimizer.Moments; Squares = own optimizer.Squares }
                         Result = {
                             Epoch = number
                             Loss = trainingLoss

@@ -51,8 +51,7 @@ type internal Bump<'E>() =
 type internal Pool<'R>(make: unit -> 'R) =
     let idle = Stack<'R>()
 
-    member _.Take() =
-        lock idle (fun () -> if idle.Count > 0 then idle.Pop() else make ())
+    member _.Take() = lock idle (fun () -> if idle.Count > 0 then idle.Pop() else make ())
 
     member _.Give(one: 'R) = lock idle (fun () -> idle.Push one)
 
@@ -189,7 +188,8 @@ type internal Workbench<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754
 
 /// Memory of a prediction: nothing is alive but what one layer hands to the next.
 [<Sealed>]
-type internal PassingWorkspace<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(packed: PackedWeights<'T>) =
+type internal PassingWorkspace<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(packed: PackedWeights<'T>)
+    =
     let bench = Workbench<'T>()
 
     member _.Bench = bench
