@@ -37,7 +37,14 @@ module Chart =
 
     /// <summary>Round numbers that cover a range: steps of 1, 2 or 5 times a power of ten. Heckbert 1990, Nice numbers.</summary>
     let ticks (low: float) (high: float) : float list =
-        let span = if high > low then high - low else max 1.0 (abs low)
+        let size = max (abs low) (abs high)
+
+        // Numbers that differ in their last digits only are one number to the eye.
+        let span =
+            if high - low > 1e-9 * size then min (high - low) Double.MaxValue
+            elif size > 0.0 then size
+            else 1.0
+
         let rough = span / (wanted - 1.0)
         let power = Math.Pow(10.0, floor (Math.Log10 rough))
         let lead = rough / power
@@ -50,7 +57,7 @@ module Chart =
                else 10.0)
 
         let first, last = floor (low / step), ceil (max high (low + span * 0.5) / step)
-        [ for i in first..last -> i * step ]
+        List.init (int (last - first) + 1) (fun i -> (first + float i) * step)
 
     let private element tag attributes children = Element(tag, attributes, children)
 

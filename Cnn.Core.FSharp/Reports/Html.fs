@@ -23,15 +23,16 @@ module Html =
     /// Elements whose text is a program or a style sheet: not escaped, and never made of a user's words.
     let private isRaw = HashSet [ "script"; "style" ]
 
+    let private escape (text: string) = string (WebUtility.HtmlEncode text)
+
     let rec private write (target: StringBuilder) raw html : unit =
         match html with
-        | Text text -> target.Append(if raw then text else WebUtility.HtmlEncode text) |> ignore
+        | Text text -> target.Append(if raw then text else escape text) |> ignore
         | Element(tag, attributes, children) ->
             target.Append('<').Append(tag) |> ignore
 
             for name, value in attributes do
-                target.Append(' ').Append(name).Append("=\"").Append(WebUtility.HtmlEncode value).Append('"')
-                |> ignore
+                target.Append(' ').Append(name).Append("=\"").Append(escape value).Append('"') |> ignore
 
             target.Append '>' |> ignore
 

@@ -19,11 +19,10 @@ let private elements name (tree: XDocument) =
     tree.Descendants() |> Seq.filter (fun e -> e.Name.LocalName = name) |> List.ofSeq
 
 /// Characters that XML can hold.
-let private readable (NonNull(text: string)) =
-    String.filter (fun c -> c >= ' ' && c < '\uD800') text
+let private readable (text: char list) = String(text |> List.filter (fun c -> c >= ' ' && c < '\uD800') |> Array.ofList)
 
 [<Law>]
-let ``words are words: markup in a text or an attribute is escaped`` (text: NonNull<string>) (value: NonNull<string>) =
+let ``words are words: markup in a text or an attribute is escaped`` (text: char list) (value: char list) =
     let text, value = readable text, readable value
     let page = Html.render [ Element("p", [ "title", value ], [ Text text ]) ] |> parse
     let p = (elements "p" page).Head
@@ -85,7 +84,8 @@ let ``a chart has one point for each finite number, and a row of its table for e
 
 [<Law>]
 let ``points keep their order: larger numbers stand higher and further right`` (values: NonEmptyArray<NormalFloat>) =
-    let values = values.Get |> Array.map (fun (NormalFloat y) -> y / 1e10) |> Array.filter (fun y -> abs y < 1e90)
+    let values =
+        values.Get |> Array.map (fun (NormalFloat y) -> y / 1e10) |> Array.filter (fun y -> abs y < 1e90)
 
     let chart = {
         Title = "t"
