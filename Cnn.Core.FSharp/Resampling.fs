@@ -1,7 +1,7 @@
 namespace Cnn
 
 /// <summary>How a picture is brought to another size.</summary>
-type Interpolation =
+type Resampling =
     /// The mean of the area that a new pixel covers: any ratio, no aliasing; pixels are blocks when they get more.
     | Area = 0
     /// Between the four pixels around the new pixel's centre, as in OpenCV, and in PyTorch with align_corners=False.
@@ -38,12 +38,12 @@ module internal AxisWeights =
             let right = float rest / float (2L * m)
             int first, [| 1.0 - right; right |]
 
-    let create interpolation (n: int) (m: int) =
+    let create method (n: int) (m: int) =
         let weigh =
-            match interpolation with
-            | Interpolation.Area -> area
-            | Interpolation.Bilinear -> bilinear
-            | other -> raise (ArgumentOutOfRangeException(nameof interpolation, other, "Area or Bilinear."))
+            match method with
+            | Resampling.Area -> area
+            | Resampling.Bilinear -> bilinear
+            | other -> raise (ArgumentOutOfRangeException(nameof method, other, "Area or Bilinear."))
 
         let first, weights = Array.init m (fun j -> weigh (int64 n) (int64 m) (int64 j)) |> Array.unzip
         { First = first; Weights = weights }
@@ -64,17 +64,17 @@ open Cnn.FSharp
 /// Immutable and safe to share between threads; make it once for many pictures.
 /// </remarks>
 [<Sealed>]
-type Resampler private (interpolation, source: Shape, target: Shape) =
-    let rows = AxisWeights.create interpolation source[0] target[0]
-    let columns = AxisWeights.create interpolation source[1] target[1]
+type Resampler private (method, source: Shape, target: Shape) =
+    let rows = AxisWeights.create method source[0] target[0]
+    let columns = AxisWeights.create method source[1] target[1]
 
     /// <summary>From H×W×C to height×width×C.</summary>
-    /// <param name="interpolation">How the new pixels are computed.</param>
+    /// <param name="method">How the new pixels are computed.</param>
     /// <param name="source">H×W×C of the pictures that come in.</param>
     /// <param name="height">Rows of those that go out.</param>
     /// <param name="width">Columns of those that go out.</param>
     /// <exception cref="T:Cnn.ShapeException">A size is not positive, or the source is no picture's shape.</exception>
-    static member Create(interpolation: Interpolation, source: Shape, height: int, width: int) =
+    static member Create(method: Resampling, source: Shape, height: int, width: int) =
         ArgumentNullException.ThrowIfNull(source, nameof source)
 
         let refuse actual =
@@ -87,7 +87,7 @@ type Resampler private (interpolation, source: Shape, target: Shape) =
         if height <= 0 || width <= 0 then
             refuse (string height + "×" + string width)
 
-        Resampler(interpolation, source, Shape.Of(height, width, source[2]))
+        Resampler(method, source, Shape.Of(height, width, source[2]))
 
     /// <summary>Shape of the pictures that come in.</summary>
     member _.Source = source

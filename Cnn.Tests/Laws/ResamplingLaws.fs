@@ -1,4 +1,4 @@
-/// Pictures of other sizes: area averaging and bilinear interpolation.
+/// Pictures of other sizes: area averaging and bilinear method.
 module Cnn.Tests.Laws.ResamplingLaws
 
 open System
@@ -7,13 +7,13 @@ open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Laws.Closeness
 
-let private resample interpolation height width (x: Tensor<float32>) =
-    let resampler = Resampler.Create(interpolation, x.Shape, height, width)
+let private resample method height width (x: Tensor<float32>) =
+    let resampler = Resampler.Create(method, x.Shape, height, width)
     let y = Array.zeroCreate<float32> resampler.Target.Size
     resampler.Resample(x.Span, Span y)
     Tensor.init resampler.Target (fun i -> y[i])
 
-let private both = [ Interpolation.Area; Interpolation.Bilinear ]
+let private both = [ Resampling.Area; Resampling.Bilinear ]
 
 /// A picture of 1 to 9 rows and columns and 1 to 4 channels, and a size from 1 to 13.
 let private (|Resized|) (p: Planes) =
@@ -30,14 +30,14 @@ let ``constant pictures stay constant`` (Resized(x, height, width)) =
     let constant = Tensor.init x.Shape (fun _ -> x.Span[0])
 
     all [
-        for interpolation in both do
-            let y = resample interpolation height width constant
+        for method in both do
+            let y = resample method height width constant
             exact (Tensor.init y.Shape (fun _ -> x.Span[0])) y
     ]
 
 [<Law>]
 let ``the same size is the identity`` (Resized(x, _, _)) =
-    all [ for interpolation in both -> exact x (resample interpolation x.Shape[0] x.Shape[1] x) ]
+    all [ for method in both -> exact x (resample method x.Shape[0] x.Shape[1] x) ]
 
 /// In double and over the channels by themselves; each new pixel is rounded to float32 once.
 [<Law>]
@@ -45,7 +45,7 @@ let ``area averaging keeps the mean of each channel, whatever the ratio`` (Resiz
     let mean c (t: Tensor<float32>) =
         Seq.averageBy (fun i -> float t.Span[i * x.Shape[2] + c]) (seq { 0 .. t.Size / x.Shape[2] - 1 })
 
-    let y = resample Interpolation.Area height width x
+    let y = resample Resampling.Area height width x
 
     all [
         for c in 0 .. x.Shape[2] - 1 do
@@ -73,23 +73,23 @@ let ``area averaging by a whole number is average pooling`` (p: Planes) =
         Tensor.init y.Shape.Sample (fun i -> float32 y.Span[i])
 
     let narrow = Tensor.init shape (fun i -> float32 x.Span[i])
-    rounded pooled (resample Interpolation.Area p.KernelSize.Height p.KernelSize.Width narrow)
+    rounded pooled (resample Resampling.Area p.KernelSize.Height p.KernelSize.Width narrow)
 
 /// Rows first or columns first: both, up to the rounding of the picture between them.
 [<Law>]
 let ``resampling is separable`` (Resized(x, height, width)) =
     all [
-        for interpolation in both do
-            let y = resample interpolation height width x
-            let rowsFirst = x |> resample interpolation height x.Shape[1] |> resample interpolation height width
-            let columnsFirst = x |> resample interpolation x.Shape[0] width |> resample interpolation height width
+        for method in both do
+            let y = resample method height width x
+            let rowsFirst = x |> resample method height x.Shape[1] |> resample method height width
+            let columnsFirst = x |> resample method x.Shape[0] width |> resample method height width
             within (fun _ -> 3.0 * unitRoundoff<float32>) y rowsFirst
             within (fun _ -> 3.0 * unitRoundoff<float32>) y columnsFirst
     ]
 
 /// y(j) = x(⌊s⌋)·(1 − frac s) + x(⌊s⌋ + 1)·frac s at s = (j + ½)·n/m − ½, edges repeated: the definition, in reals.
 [<Law>]
-let ``bilinear interpolation is that of half-pixel centres`` (Resized(x, height, width)) =
+let ``bilinear method is that of half-pixel centres`` (Resized(x, height, width)) =
     let n, m = x.Shape[0], x.Shape[1]
     let clamp most i = max 0 (min (most - 1) i)
 
@@ -104,7 +104,7 @@ let ``bilinear interpolation is that of half-pixel centres`` (Resized(x, height,
             let across a = (1.0 - u) * at a 0 + u * at a 1
             float32 ((1.0 - v) * across 0 + v * across 1))
 
-    rounded expected (resample Interpolation.Bilinear height width x)
+    rounded expected (resample Resampling.Bilinear height width x)
 
 /// ∫ over the new pixel's area, by a grid that both sizes divide.
 [<Law>]
@@ -123,7 +123,7 @@ let ``area averaging is the mean of the old picture over the new pixel`` (Resize
 
             float32 (Seq.average cells))
 
-    rounded expected (resample Interpolation.Area height width x)
+    rounded expected (resample Resampling.Area height width x)
 
 [<Law>]
 let ``bytes are resampled as the numbers that they are`` (Resized(x, height, width)) =
@@ -131,17 +131,17 @@ let ``bytes are resampled as the numbers that they are`` (Resized(x, height, wid
     let numbers = Tensor.init x.Shape (fun i -> float32 bytes[i])
 
     all [
-        for interpolation in both do
-            let resampler = Resampler.Create(interpolation, x.Shape, height, width)
+        for method in both do
+            let resampler = Resampler.Create(method, x.Shape, height, width)
             let y = Array.zeroCreate<float32> resampler.Target.Size
             resampler.Resample(ReadOnlySpan bytes, Span y)
-            exact (resample interpolation height width numbers) (Tensor.init resampler.Target (fun i -> y[i]))
+            exact (resample method height width numbers) (Tensor.init resampler.Target (fun i -> y[i]))
     ]
 
 [<Test>]
 let ``sizes that are no picture's are refused`` () =
     let refused (shape: Shape) height width =
-        Assert.Throws<ShapeException>(fun () -> Resampler.Create(Interpolation.Area, shape, height, width) |> ignore)
+        Assert.Throws<ShapeException>(fun () -> Resampler.Create(Resampling.Area, shape, height, width) |> ignore)
         |> ignore
 
     refused (Shape.Of(3, 4, 1)) 0 4
