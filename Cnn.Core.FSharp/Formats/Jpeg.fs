@@ -3,8 +3,9 @@ namespace Cnn.FSharp
 open System
 open Cnn
 
-/// JPEG files: ITU-T T.81 (1992), with the JFIF, Adobe and EXIF segments that tell colours and orientation.
-module internal Jpeg =
+/// <summary>The JPEG format (ITU-T T.81, 1992, and T.871, JFIF, 2011).</summary>
+[<RequireQualifiedAccess>]
+module Jpeg =
 
     /// What application segments tell beside the picture. Belongs to one decode.
     [<Sealed>]
@@ -63,8 +64,19 @@ module internal Jpeg =
 
         code
 
-    /// The picture of a file, upright.
-    let decode file (bytes: ReadOnlyMemory<byte>) : Image =
+    /// <summary>
+    /// The picture in the bytes of a JPEG file, turned upright as EXIF says: 1 channel of grey or 3 of RGB.
+    /// </summary>
+    /// <remarks>
+    /// Pure. Sequential and progressive Huffman coding of 8 bits, any sampling factors: chroma is enlarged linearly between
+    /// the centres of its samples. Arithmetic, lossless and hierarchical coding, 12 bits, CMYK and DNL are refused by name,
+    /// and so are a file that ends before its picture does and one whose scans visit over 128 blocks for each of its bytes.
+    /// Bytes between a scan and the next marker are skipped, and so is all that follows the end.
+    /// </remarks>
+    /// <param name="file">Used in messages only.</param>
+    /// <param name="bytes">The whole file.</param>
+    /// <exception cref="T:Cnn.DataFormatException">The bytes are no sound JPEG file of these kinds.</exception>
+    let decode (file: string) (bytes: ReadOnlyMemory<byte>) : Image =
         let reader = ByteReader(file, bytes)
 
         if bytes.Length < 2 || bytes.Span[0] <> 0xFFuy || bytes.Span[1] <> 0xD8uy then
@@ -135,12 +147,8 @@ namespace Cnn
 open System
 open Cnn.FSharp
 
-/// <summary>Reads JPEG pictures: sequential and progressive, grey, YCbCr and RGB, of 8 bits, any sampling factors.</summary>
-/// <remarks>
-/// Pure and safe to share between threads. The picture is grey (1 channel) or RGB (3), turned upright as EXIF says.
-/// Chroma is made larger by the triangle filter. Arithmetic, lossless and hierarchical coding, 12 bits, CMYK and DNL
-/// are refused by name, and so is a file that ends before its picture does. Source: ITU-T T.81 (1992), T.871 (2011).
-/// </remarks>
+/// <summary>JPEG: sequential and progressive, grey, YCbCr and RGB, any sampling factors, EXIF orientation.</summary>
+/// <remarks>Pure and safe to share between threads.</remarks>
 [<Sealed>]
 type JpegCodec() =
     interface IImageCodec with

@@ -10,7 +10,7 @@ type internal JpegRows(frame: JpegFrame, c: JpegComponent) =
 
     /// Fractions are of 2⁸.
     static let place most factor samples index =
-        let at = (((2 * index + 1) * factor - most) * 128) / most
+        let at = (((2 * index + 1) * factor - most) * 256 + most) / (2 * most)
         let first, fraction = at >>> 8, at &&& 255
 
         if first < 0 then struct (0, 0)
