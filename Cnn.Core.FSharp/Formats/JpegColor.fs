@@ -19,13 +19,14 @@ type internal JpegRows(frame: JpegFrame, c: JpegComponent) =
 
     let plane = JpegTransform.samples c
     let stride = 8 * c.Across
-    let isWhole = c.Horizontal = frame.Horizontal && c.Vertical = frame.Vertical
+    let mostAcross, mostDown = frame.Horizontal, frame.Vertical
+    let isWhole = c.Horizontal = mostAcross && c.Vertical = mostDown
 
     let columns =
         if isWhole then
             [||]
         else
-            Array.init frame.Width (place frame.Horizontal c.Horizontal c.Width)
+            Array.init frame.Width (place mostAcross c.Horizontal c.Width)
 
     let mixed: int[] = Array.zeroCreate (c.Width + 1)
     let row: byte[] = Array.zeroCreate frame.Width
@@ -35,7 +36,7 @@ type internal JpegRows(frame: JpegFrame, c: JpegComponent) =
         if isWhole then
             ReadOnlySpan(plane, y * stride, frame.Width)
         else
-            let struct (above, down) = place frame.Vertical c.Vertical c.Height y
+            let struct (above, down) = place mostDown c.Vertical c.Height y
             let upper = ReadOnlySpan(plane, above * stride, c.Width)
             let lower = ReadOnlySpan(plane, min (above + 1) (c.Height - 1) * stride, c.Width)
 

@@ -415,6 +415,11 @@ let ``tables, frames and components that are missing are told`` () =
     told 0xDBuy (0, 0xFEuy) "quantisation table 0"
     told 0xC0uy (0, 0xFEuy) "frame header"
     told 0xDAuy (4, 9uy) "component 9"
+    told 0xDBuy (3, 0x20uy) "8 or 16 bits"
+    told 0xDBuy (4, 0uy) "quantisation steps of 1 or more"
+    told 0xC4uy (3, 4uy) "Huffman table 0 to 3"
+    told 0xC4uy (20, 16uy) "at most 15 bits"
+    told 0xC4uy (2, 1uy) "Huffman tables, as long as what it holds"
     let sketch = small Separate 3
     let error = refusal (writeWith (List.take 2 (scans sketch)) sketch)
     Assert.That(error.Message, Does.Contain "component 3")
@@ -440,32 +445,64 @@ let ``scans that code a coefficient again, or a bit too early, are refused`` () 
     refused [ dc; scan sketch [ 0 ] (1, 63, 1, 0) ]
 
 [<Test>]
+let ``bands and bits that no progression has are refused`` () =
+    let refused components changes (word: string) =
+        let file, _ = patch (write (small Progressive components)) 0xDAuy changes
+        Assert.That((refusal file).Message, Does.Contain word)
+
+    refused 1 [ 7, 5uy ] "coefficient 0 alone"
+    refused 1 [ 6, 5uy; 7, 4uy ] "some of 1 to 63"
+    refused 1 [ 6, 5uy; 7, 64uy ] "some of 1 to 63"
+    refused 1 [ 8, 0x0Euy ] "bits from 13 down"
+    refused 1 [ 8, 0x20uy ] "one at a time"
+    refused 3 [ 10, 1uy; 11, 5uy ] "one component"
+
+[<Test>]
+let ``a run of blocks that goes on behind the last is refused`` () =
+    let sketch = { small Progressive 1 with Height = 8; Width = 8 }
+    let scans = scans sketch
+    let header = Array.truncate 10 scans[1]
+    // Symbol 10 and a bit 0: this block and the next.
+    let tooLong = Array.append header [| 0b00010000uy; 0b01111111uy |]
+    Assert.That((refusal (writeWith [ scans[0]; tooLong ] sketch)).Message, Does.Contain "one that goes on")
+
+[<Test>]
+let ``any number of segments is read without recursion`` () =
+    let comment = segment 0xFEuy [||]
+    let sketch = { small Interleaved 1 with Before = [ Array.replicate 200000 comment |> Array.concat ] }
+    Assert.That((decode (write sketch)).Width, Is.EqualTo 21)
+
+[<Test>]
 let ``scans that cost more time than the bytes of the file are worth are refused`` () =
     let sketch = {
         sequential with
-            Height = 1600
-            Width = 1600
+            Height = 800
+            Width = 800
             Coding = Progressive
             Components = [
                 {
                     Horizontal = 1
                     Vertical = 1
                     Steps = Array.create 64 1
-                    Blocks = Array.init 40000 (fun _ -> Array.zeroCreate 64)
+                    Blocks = Array.create 10000 (Array.zeroCreate 64)
                 }
             ]
     }
 
-    let dc, ac = scan sketch [ 0 ] (0, 0, 0, 0), [ for k in 1..63 -> scan sketch [ 0 ] (k, k, 0, 13) ]
-    let few = writeWith (dc :: List.take 20 ac) sketch
-    Assert.That(pixels (decode few), Is.All.EqualTo 128uy)
+    let dc, ac = scan sketch [ 0 ] (0, 0, 0, 0), scan sketch [ 0 ] (1, 1, 0, 13)
 
-    let many = [
-        for low in 12..-1..0 do
-            for k in 1..63 -> scan sketch [ 0 ] (k, k, low + 1, low)
+    // Of nothing, scans differ in their headers alone.
+    let scanOf (k, high, low) = Array.concat [ ac[..6]; [| byte k; byte k; byte (16 * high + low) |]; ac[10..] ]
+
+    let bits = (0, 13) :: [ for low in 12..-1..0 -> low + 1, low ]
+
+    let all = [
+        for high, low in bits do
+            for k in 1..63 -> scanOf (k, high, low)
     ]
 
-    Assert.That((refusal (writeWith (dc :: ac @ many) sketch)).Message, Does.Contain "blocks for each byte")
+    Assert.That(pixels (decode (writeWith (dc :: List.take 60 all) sketch)), Is.All.EqualTo 128uy)
+    Assert.That((refusal (writeWith (dc :: all) sketch)).Message, Does.Contain "blocks for each byte")
 
 [<Test>]
 let ``EXIF that cannot be read does not spoil the picture`` () =
