@@ -5,19 +5,20 @@ open System.IO
 open System.IO.Compression
 open Cnn
 
-/// Some bytes, then those of a stream, up to a limit; counts them.
+/// Some bytes, then those of a stream up to a limit, then some more; counts them.
 [<Sealed>]
-type internal Portion(head: byte[], stream: Stream, limit: int64) =
+type internal Portion(head: byte[], stream: Stream, limit: int64, tail: byte[]) =
     inherit Stream()
     let mutable count = 0L
+    let mutable tailTaken = 0
     let mutable isExhausted = false
 
     let refuse () : 'R = raise (NotSupportedException "A portion of a stream is read from front to back.")
 
-    /// Bytes that were read.
+    /// Bytes that were read, without the tail.
     member _.Count = count
 
-    /// True where bytes were asked for and none were left.
+    /// True where bytes were asked for and only the tail was left.
     member _.IsExhausted = isExhausted
 
     override _.Read(destination: Span<byte>) =
@@ -32,8 +33,15 @@ type internal Portion(head: byte[], stream: Stream, limit: int64) =
                 stream.Read(destination.Slice(0, room))
 
         count <- count + int64 taken
-        isExhausted <- isExhausted || (taken = 0 && destination.Length > 0)
-        taken
+
+        if taken > 0 || destination.Length = 0 then
+            taken
+        else
+            isExhausted <- true
+            let rest = min destination.Length (tail.Length - tailTaken)
+            tail.AsSpan(tailTaken, rest).CopyTo destination
+            tailTaken <- tailTaken + rest
+            rest
 
     override this.Read(buffer: byte[], offset: int, length: int) = this.Read(Span(buffer, offset, length))
     override _.CanRead = true
@@ -60,17 +68,59 @@ type internal ByteSource private (file: string, packed: Portion, packing: string
     // Pictures shrink to a tenth, seldom further: what is reserved before any byte has come.
     static let likely = 16L
 
+    // The runtime takes a cut stream for a whole one. So each gzip file gets one more member, which comes out only if
+    // nothing is missing before it.
+    static let marker = "the end"B
+
+    static let markerMember =
+        use target = new MemoryStream()
+
+        (use zip = new GZipStream(target, CompressionLevel.Fastest)
+         zip.Write(marker, 0, marker.Length))
+
+        target.ToArray()
+
     let isPacked = packing <> ""
     let mutable position = 0L
+    let mutable isOver = false
+
+    let read (destination: Span<byte>) =
+        let mutable taken = 0
+
+        while not isOver && taken < destination.Length do
+            let next = bytes.Read(destination.Slice taken)
+
+            if packed.IsExhausted && isPacked then
+                // One call gives bytes of one piece of input only: these, if any, are the marker's.
+                let last = Array.zeroCreate (marker.Length + 1)
+                let first = min next last.Length
+                destination.Slice(taken, first).CopyTo(Span last)
+                let length = first + bytes.ReadAtLeast(last.AsSpan first, last.Length - first, false)
+                isOver <- true
+
+                if
+                    not (last.AsSpan(0, length).SequenceEqual(ReadOnlySpan(if packing = "gzip" then marker else [||])))
+                then
+                    raise (InvalidDataException "its end is missing")
+            else
+                isOver <- next = 0
+                taken <- taken + next
+
+        taken
+
+    static member private MarkerMember = markerMember
 
     /// Bytes of a stream, of gzip or not; the stream stays open. Of an unknown length where it cannot seek.
     new(file: string, stream: Stream) =
         let head = Array.zeroCreate 2
         let length = if stream.CanSeek then stream.Length - stream.Position else -1L
         let head = Array.truncate (stream.ReadAtLeast(Span head, 2, false)) head
-        let packed = new Portion(head, stream, Int64.MaxValue)
+        let isGzip = head = [| 0x1Fuy; 0x8Buy |]
 
-        if head = [| 0x1Fuy; 0x8Buy |] then
+        let packed =
+            new Portion(head, stream, Int64.MaxValue, (if isGzip then ByteSource.MarkerMember else [||]))
+
+        if isGzip then
             new ByteSource(file, packed, "gzip", new GZipStream(packed, CompressionMode.Decompress, true), length)
         else
             new ByteSource(file, packed, "", packed, length)
@@ -111,15 +161,11 @@ type internal ByteSource private (file: string, packed: Portion, packing: string
     member this.ReadUpTo(destination: Span<byte>) =
         let taken =
             try
-                bytes.ReadAtLeast(destination, destination.Length, false)
+                read destination
             with :? InvalidDataException as e when isPacked ->
                 this.Refuse("a sound " + packing + " stream", e.Message)
 
         position <- position + int64 taken
-
-        // The runtime takes a cut stream for a whole one.
-        if isPacked && taken < destination.Length && packed.IsExhausted then
-            this.Refuse("a whole " + packing + " stream", "its end missing")
 
         if isPacked && position > slack + ratio * packed.Count then
             this.Refuse(
@@ -194,7 +240,7 @@ type internal ByteSource private (file: string, packed: Portion, packing: string
         if head.Length = 2 && head[1] &&& 0x20uy <> 0uy then
             this.RefuseAt(start, "a zlib stream without a preset dictionary", "one with it")
 
-        let portion = new Portion(head, bytes, count)
+        let portion = new Portion(head, bytes, count, [||])
         let inflated = new ZLibStream(portion, CompressionMode.Decompress, true)
         use inner = new ByteSource(name, portion, "zlib", inflated, (if length < 0L then -1L else count))
         let result = read inner
