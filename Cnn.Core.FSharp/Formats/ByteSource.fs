@@ -91,16 +91,15 @@ type internal ByteSource private (file: string, packed: Portion, packing: string
             let next = bytes.Read(destination.Slice taken)
 
             if packed.IsExhausted && isPacked then
-                // One call gives bytes of one piece of input only: these, if any, are the marker's.
+                // One call gives bytes of one piece of input only: these, if any, are the marker's. Zlib asks for nothing
+                // once it has its end.
                 let last = Array.zeroCreate (marker.Length + 1)
                 let first = min next last.Length
                 destination.Slice(taken, first).CopyTo(Span last)
                 let length = first + bytes.ReadAtLeast(last.AsSpan first, last.Length - first, false)
                 isOver <- true
 
-                if
-                    not (last.AsSpan(0, length).SequenceEqual(ReadOnlySpan(if packing = "gzip" then marker else [||])))
-                then
+                if packing <> "gzip" || not (last.AsSpan(0, length).SequenceEqual(ReadOnlySpan marker)) then
                     raise (InvalidDataException "its end is missing")
             else
                 isOver <- next = 0
