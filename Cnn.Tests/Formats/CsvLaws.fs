@@ -97,7 +97,7 @@ let ``classes are whole numbers in their order, or text in its order`` () =
 [<Test>]
 let ``classes that are told keep their order, and others are refused`` () =
     let options = CsvOptions(Shape.Of(1, 2, 1), classNames = [ "dog"; "07"; "cat" ])
-    Assert.That((parse options "cat,1,2\n07,1,2\n").Labels, equalTo [ 2; 1 ])
+    Assert.That(List.ofSeq (parse options "cat,1,2\n07,1,2\n").Labels, equalTo [ 2; 1 ])
     let error = refused options "cat,1,2\nhen,1,2\n"
     Assert.That(error.Offset, Is.EqualTo 8L)
     Assert.That(error.Message, Does.Contain "dog, 07, cat")

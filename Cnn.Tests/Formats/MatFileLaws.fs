@@ -289,7 +289,7 @@ let ``a folder of SVHN is read by its official names, with the extra pictures if
 
     inFolder files (fun folder ->
         Assert.That(List.ofSeq (Svhn.Load folder).Train.Labels, equalTo [ 0 ])
-        Assert.That((Svhn.Load(folder, extra = true)).Train.Labels, equalTo [ 0; 3 ])
+        Assert.That(List.ofSeq (Svhn.Load(folder, extra = true)).Train.Labels, equalTo [ 0; 3 ])
         Assert.That(List.ofSeq (Svhn.Load folder).Test.Labels, equalTo [ 2 ])
         File.Delete(Path.Combine(folder, "test_32x32.mat"))
         let error = nonNull (Assert.Throws<FileNotFoundException>(fun () -> Svhn.Load folder |> ignore))
