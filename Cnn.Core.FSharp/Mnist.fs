@@ -1,6 +1,7 @@
 namespace Cnn
 
 open System
+open System.IO
 open Cnn.FSharp
 
 /// <summary>MNIST: handwritten digits, 28×28×1, 60,000 to learn from and 10,000 to test on (LeCun, Cortes, Burges).</summary>
@@ -9,16 +10,7 @@ type Mnist private () =
 
     static let digits = Array.init 10 string
 
-    /// <summary>Pictures and labels from the bytes of two IDX files, gzip-compressed or not. Pure.</summary>
-    /// <exception cref="T:Cnn.DataFormatException">The bytes are no such files, or do not go together.</exception>
-    static member Parse(imagesFile: string, images: byte[], labelsFile: string, labels: byte[]) =
-        ArgumentNullException.ThrowIfNull(imagesFile, nameof imagesFile)
-        ArgumentNullException.ThrowIfNull(images, nameof images)
-        ArgumentNullException.ThrowIfNull(labelsFile, nameof labelsFile)
-        ArgumentNullException.ThrowIfNull(labels, nameof labels)
-        let pictures = Idx.parse imagesFile 3 images
-        let classes = Idx.parse labelsFile 1 labels
-
+    static let dataset (imagesFile: string) (pictures: IdxArray) (labelsFile: string) (classes: IdxArray) =
         if classes.Data.Length <> pictures.Extents[0] then
             raise (
                 DataFormatException(
@@ -29,6 +21,9 @@ type Mnist private () =
                 )
             )
 
+        if pictures.Extents[1] = 0 || pictures.Extents[2] = 0 then
+            raise (DataFormatException(imagesFile, 8L, "pictures with at least one pixel", "none"))
+
         let labels = classes.Data.ToArray() |> Array.map int
 
         match labels |> Array.tryFindIndex (fun label -> label > 9) with
@@ -37,31 +32,28 @@ type Mnist private () =
 
         Dataset.OfBytes(Shape.Of(pictures.Extents[1], pictures.Extents[2], 1), pictures.Data, labels, digits)
 
+    /// <summary>Pictures and labels from the bytes of two IDX files, gzip-compressed or not. Pure.</summary>
+    /// <exception cref="T:Cnn.DataFormatException">The bytes are no such files, or do not go together.</exception>
+    static member Parse(imagesFile: string, images: byte[], labelsFile: string, labels: byte[]) =
+        let classes = Files.readBytes labelsFile labels (Idx.read 1)
+        dataset imagesFile (Files.readBytes imagesFile images (Idx.read 3)) labelsFile classes
+
+    /// <summary>Pictures and labels from two streams of IDX files, gzip-compressed or not; the streams stay open.</summary>
+    /// <exception cref="T:Cnn.DataFormatException">The streams hold no such files, or do not go together.</exception>
+    static member Read(imagesFile: string, images: Stream, labelsFile: string, labels: Stream) =
+        let classes = Files.readStream labelsFile labels (Idx.read 1)
+        dataset imagesFile (Files.readStream imagesFile images (Idx.read 3)) labelsFile classes
+
     /// <summary>The four files of MNIST in a folder, with or without the ending .gz.</summary>
     /// <exception cref="T:System.IO.FileNotFoundException">A file is missing; tells which.</exception>
     /// <exception cref="T:Cnn.DataFormatException">A file is not what its name says.</exception>
     static member Load(directory: string) =
         ArgumentNullException.ThrowIfNull(directory, nameof directory)
+        let find = Files.find "MNIST" "the four files of the data set" [ directory ]
+        let pair name = find (name + "-images-idx3-ubyte"), find (name + "-labels-idx1-ubyte")
+        let train, test = pair "train", pair "t10k"
 
-        let read name =
-            let plain = IO.Path.Combine(directory, name)
-            let path = [ plain; plain + ".gz" ] |> List.tryFind IO.File.Exists
+        let part (images, labels) =
+            dataset images (Files.read images (Idx.read 3)) labels (Files.read labels (Idx.read 1))
 
-            match path with
-            | Some path -> path, IO.File.ReadAllBytes path
-            | None ->
-                raise (
-                    IO.FileNotFoundException(
-                        "MNIST needs "
-                        + plain
-                        + " (or the same with .gz). Put the four files of the data set into that folder.",
-                        plain
-                    )
-                )
-
-        let part name =
-            let imagesFile, images = read (name + "-images-idx3-ubyte")
-            let labelsFile, labels = read (name + "-labels-idx1-ubyte")
-            Mnist.Parse(imagesFile, images, labelsFile, labels)
-
-        DatasetSplit(part "train", part "t10k")
+        DatasetSplit(part train, part test)
