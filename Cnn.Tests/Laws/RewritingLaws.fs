@@ -423,7 +423,8 @@ let ``x ≤ x' ⇒ φ(x) ≤ φ(x') for all float32 numbers`` () =
                 fun b ->
                     // Blocks share their ends.
                     let first = int (-(int64 last) + int64 b * int64 block)
-                    let x = Array.init (min (block + 1) (last - first + 1)) (fun i -> single (first + i))
+                    let count = int (min (int64 block + 1L) (int64 last - int64 first + 1L))
+                    let x = Array.init count (fun i -> single (first + i))
 
                     match falls kernels φ x with
                     | None -> ()
