@@ -61,7 +61,7 @@ let private cases =
         let! height = Gen.elements [ 4; 7; 8 ]
         let! width = Gen.elements [ 4; 7; 8; 11 ]
         // The filter adjoint takes tiles where there are many.
-            let! samples = Gen.elements [ 1; 1; 2; 7 ]
+        let! samples = Gen.elements [ 1; 1; 2; 7 ]
         let! channels, filters = Gen.elements [ 16, 48; 32, 32; 48, 16; 64, 16 ]
         let! padding = Gen.elements [ Same; Same; Explicit(1, 0, 1, 2); Explicit(0, 2, 2, 1); Valid; Full ]
         let! seed = Generate.seed
