@@ -16,7 +16,8 @@ namespace Cnn.Samples.Commands;
 /// </remarks>
 internal static class KernelBench
 {
-    private const double LeastSeconds = 0.04;
+    private const double LeastSeconds = 0.03;
+    private const double ShortestRun = 50e-6;
 
     /// <summary>What was timed.</summary>
     /// <param name="Kernel">Which loop.</param>
@@ -236,22 +237,35 @@ internal static class KernelBench
         return packed;
     }
 
-    /// <summary>Seconds of the fastest of at least five calls.</summary>
+    /// <summary>Seconds of a call: of the fastest of at least five runs, of as many calls as the clock can tell.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static double Time(Action body)
     {
-        body();
-        body();
+        var calls = 1;
+        while (Seconds(body, calls) < ShortestRun)
+        {
+            calls *= 2;
+        }
+
         var begin = Stopwatch.GetTimestamp();
         var best = double.PositiveInfinity;
-        for (var call = 0; call < 5 || Stopwatch.GetElapsedTime(begin).TotalSeconds < LeastSeconds; call++)
+        for (var run = 0; run < 5 || Stopwatch.GetElapsedTime(begin).TotalSeconds < LeastSeconds; run++)
         {
-            var start = Stopwatch.GetTimestamp();
-            body();
-            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
+            best = Math.Min(best, Seconds(body, calls) / calls);
         }
 
         return best;
+    }
+
+    private static double Seconds(Action body, int calls)
+    {
+        var start = Stopwatch.GetTimestamp();
+        for (var call = 0; call < calls; call++)
+        {
+            body();
+        }
+
+        return Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
     private static float[] Numbers(int count)

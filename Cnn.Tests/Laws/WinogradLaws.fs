@@ -87,14 +87,14 @@ type TiledArbitraries =
             fun (RefinementLaws.Deep s) -> Generate.shrinkSliding Generate.isWindow s |> Seq.map RefinementLaws.Deep
         )
 
-/// A law over windows of 3×3, of a fifth of the cases: each is millions of textbook products.
+/// A law over windows of 3×3, of a tenth of the cases: each is millions of textbook products.
 [<AttributeUsage(AttributeTargets.Method)>]
 type TiledLawAttribute() as this =
     inherit LawAttribute()
 
     do
         this.Arbitrary <- [| typeof<TiledArbitraries> |]
-        this.MaxTest <- max 1 (this.MaxTest / 5)
+        this.MaxTest <- max 1 (this.MaxTest / 10)
 
 /// x, K, ȳ: float32 numbers in either precision.
 let private draw (s: Sliding) : Tensor<'T> * Tensor<'T> * Tensor<'T> =
