@@ -17,8 +17,7 @@ type Predictor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(bac
     let arenas = ConcurrentBag<Arena<'T>>()
     let output = Network.output network
 
-    // Weights are packed by the identity of their tensors: a kernel rotated for each answer would be packed for each.
-    let correlating = Network.correlating network
+    let rewritten = Network.forInference network
 
     /// Samples that one iteration of a parallel loop takes.
     let piece = 32
@@ -38,7 +37,7 @@ type Predictor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(bac
                 NeedsInputGradient = false
             }
 
-            (Network.run context correlating (read arena)).Output.Span.CopyTo destination.Span
+            (Network.run context rewritten (read arena)).Output.Span.CopyTo destination.Span
         finally
             arena.Reset()
             arenas.Add arena

@@ -162,7 +162,7 @@ module Training =
 
         let loss = settings.Loss |> Option.defaultWith (fun () -> Network.standardLoss network)
         let layer, fused = Network.fuse loss network.Layer
-        let segments = Sharding.segments layer
+        let segments = Sharding.segments (Network.optimise { network with Layer = layer }).Layer
         let chunks = Optimizer.chunks network.Parameters
         let key = Key.ofSeed settings.Seed
         let dropout, shuffle = key.Child Purpose.Dropout, key.Child Purpose.Shuffle
