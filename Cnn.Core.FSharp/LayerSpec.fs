@@ -169,6 +169,13 @@ module LayerSpec =
         | BatchNorm _ -> [ "gamma"; "beta"; "moving_mean"; "moving_variance" ]
         | _ -> []
 
+    /// Whether running the layer, not only starting it, may take draws.
+    let internal draws spec =
+        match spec with
+        | Dropout _
+        | Custom _ -> true
+        | _ -> false
+
     /// <summary>Numbers that a layer consists of, for an input of the given sample shape; none for a layer of the user's own.</summary>
     /// <remarks>F·(k_h·k_w·C_in + 1), (D_in + 1)·D_out, 4·d; without the 1 where there is no bias. SPEC section 3.</remarks>
     let parameterCount (input: Shape) spec =

@@ -110,7 +110,8 @@ module Network =
 
         Convert.ToHexStringLower(hash.GetHashAndReset())
 
-    let private checkInput (network: Network<'T>) (x: Tensor<'T>) =
+    /// Refuses what is not a batch of the network's inputs.
+    let internal checkInput (network: Network<'T>) (x: Tensor<'T>) =
         if x.Shape.Rank < 1 || x.Shape.Sample <> network.Input then
             raise (
                 ShapeException(
