@@ -43,9 +43,18 @@ public sealed record FitOptions
     /// <value>Default null: cross-entropy after softmax, binary cross-entropy after sigmoid, else ½‖·‖².</value>
     public Loss? Loss { get; init; }
 
-    /// <summary>Decides shuffling and dropout.</summary>
+    /// <summary>Decides shuffling, dropout and augmentation.</summary>
     /// <value>Default 0.</value>
     public int Seed { get; init; } = Default.Seed;
+
+    /// <summary>Random changes of the training pictures, anew in each epoch.</summary>
+    /// <value>Default none.</value>
+    /// <exception cref="ArgumentNullException">It is null.</exception>
+    public Augmentation Augmentation
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Augmentation));
+    } = Default.Augmentation;
 
     /// <summary>Evaluated after each epoch.</summary>
     /// <value>Default null: nothing.</value>
@@ -66,6 +75,14 @@ public sealed record FitOptions
     /// <summary>Lowers the learning rate when the loss no longer falls.</summary>
     /// <value>Default null: never.</value>
     public ReduceOnPlateau? ReduceOnPlateau { get; init; }
+
+    /// <summary>Folder in which training is put aside after each epoch, so that it can be taken up again; the last two epochs are kept.</summary>
+    /// <value>Default null: nowhere.</value>
+    public string? CheckpointFolder { get; init; }
+
+    /// <summary>Whether training goes on from the latest of <see cref="CheckpointFolder"/>, if there is one: to the bits of training without a break.</summary>
+    /// <value>Default false: the folder must hold none.</value>
+    public bool Resume { get; init; }
 
     /// <summary>Told after each batch.</summary>
     /// <value>Default null: nobody.</value>

@@ -53,8 +53,10 @@ type TrainingSettings = {
     Optimizer: Optimizer
     /// <summary>Default: what goes with the last layer, see <c>Loss.standard</c>.</summary>
     Loss: Loss option
-    /// <summary>Decides shuffling and dropout. Default 0.</summary>
+    /// <summary>Decides shuffling, dropout and augmentation. Default 0.</summary>
     Seed: int
+    /// <summary>Random changes of the training pictures, anew in each epoch. Default none.</summary>
+    Augmentation: Augmentation
     /// <summary>Evaluated after each epoch. Default none.</summary>
     Validation: Dataset option
     /// <summary>What a sample of each class counts in the loss; default the same for all.</summary>
@@ -76,6 +78,7 @@ type TrainingSettings = {
         Optimizer = Optimizer.Adam()
         Loss = None
         Seed = 0
+        Augmentation = Augmentation.None
         Validation = None
         ClassWeights = None
         Plateau = None
@@ -91,20 +94,34 @@ type TrainingSettings = {
             Cancellation = cancellation
     }
 
-/// <summary>A network in training, after an epoch: owns its memory and never changes.</summary>
+/// <summary>How the watched loss has fared, as a plateau counts it.</summary>
+type PlateauState = {
+    /// <summary>The lowest loss that counted.</summary>
+    Best: float
+    /// <summary>Epochs without improvement.</summary>
+    Waited: int
+    /// <summary>Epochs in which nothing is counted yet.</summary>
+    Cooling: int
+    /// <summary>What the learning rate is multiplied by.</summary>
+    Factor: float
+} with
+
+    /// <summary>Nothing was watched yet.</summary>
+    static member Start = { Best = infinity; Waited = 0; Cooling = 0; Factor = 1.0 }
+
+/// <summary>A network in training, after an epoch: owns its memory and never changes. All that training goes on from.</summary>
 [<NoEquality; NoComparison>]
 type TrainingState<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
     Network: Network<'T>
     Optimizer: OptimizerState<'T>
+    Plateau: PlateauState
+    /// <summary>What the epoch came to; before the first one, epoch 0 with an infinite loss.</summary>
     Result: EpochResult
 }
 
 /// <summary>Training as a lazy sequence of states.</summary>
 [<RequireQualifiedAccess>]
 module Training =
-
-    /// How the watched loss has fared.
-    type private Watch = { Best: float; Waited: int; Cooling: int; Factor: float }
 
     /// Memory of θ, of the slots and of the state: two take turns, a step reads one and writes the other.
     [<NoEquality; NoComparison>]
@@ -123,7 +140,7 @@ module Training =
         /// θ of the slots.
         Parameters: Parameters<'T>
         State: State<'T>
-        Watch: Watch
+        Watch: PlateauState
     }
 
     /// Sums over the batches of an epoch.
@@ -131,7 +148,7 @@ module Training =
     type private Tally = { Batches: int; Samples: int; Loss: float; Correct: int }
 
     /// Keras' rule: an epoch of cooling counts down first, and nothing is counted until it is over.
-    let private follow (plateau: Plateau) rate (watch: Watch) loss =
+    let private follow (plateau: Plateau) rate (watch: PlateauState) loss =
         let cooling = max 0 (watch.Cooling - 1)
         let waited = if watch.Cooling > 0 then 0 else watch.Waited
 
@@ -151,16 +168,37 @@ module Training =
                     Cooling = plateau.Cooldown
             }
 
-    /// <summary>The states after epochs 1, 2, 3, …, without end: take as many as are wanted.</summary>
+    /// <summary>The state before the first epoch.</summary>
+    let start (settings: TrainingSettings) (network: Network<'T>) : TrainingState<'T> = {
+        Network = network
+        Optimizer = Optimizer.start settings.Optimizer network.Parameters
+        Plateau = PlateauState.Start
+        Result = {
+            Epoch = 0
+            Loss = infinity
+            Accuracy = 0.0
+            LearningRate = settings.Optimizer.LearningRate
+            Validation = null
+        }
+    }
+
+    /// <summary>The states after the epochs that follow a state, without end: take as many as are wanted.</summary>
     /// <remarks>
-    /// Lazy: an epoch is trained when its state is asked for, and enumerating again trains again, with the same result.
+    /// Going on after n epochs gives the states of training without a break, to the last bit. Lazy: an epoch is trained when
+    /// its state is asked for, and enumerating again trains again, with the same result.
     /// The same settings give the same states to the last bit for any scheduler, whatever is evaluated in between.
     /// Gradients are of the loss's reduction over each batch, by default the mean.
     /// </remarks>
-    /// <exception cref="T:System.ArgumentException">The data do not fit the network; before any work.</exception>
+    /// <exception cref="T:System.ArgumentException">
+    /// The data do not fit the network, are of one class, or hold NaN or infinity; before any work. Pictures that are
+    /// not known to be finite, as those of bytes are, are all read once for that.
+    /// </exception>
     /// <exception cref="T:Cnn.NonFiniteException">A NaN or an infinity appeared; names layer and step.</exception>
-    let epochs (backend: Backend<'T>) (settings: TrainingSettings) (dataset: Dataset) (network: Network<'T>) =
+    let resume (backend: Backend<'T>) (settings: TrainingSettings) (dataset: Dataset) (state: TrainingState<'T>) =
+        let network = state.Network
+
         TrainingChecks.refuse
+            backend.Scheduler
             settings.BatchSize
             settings.ClassWeights
             network
@@ -168,31 +206,32 @@ module Training =
 
         let loss = settings.Loss |> Option.defaultWith (fun () -> Network.standardLoss network)
         let layer, fused = Network.fuse loss network.Layer
-        let trained = (Network.optimise { network with Layer = layer }).Layer
+        let rewritten = (Network.optimise { network with Layer = layer }).Layer
         let key = Key.ofSeed settings.Seed
         let dropout, shuffle = key.Child Purpose.Dropout, key.Child Purpose.Shuffle
+        let augmentation = key.Child Purpose.Augmentation
+        AugmentationStep.requirePicture settings.Augmentation.Steps dataset.Shape
         let batches = Dataset.batches settings.BatchSize settings.DropLast dataset.Count
         let samples = batches |> List.sumBy (fun struct (_, count) -> count)
 
         let train () =
             TrainingChecks.warn settings.OnWarning dataset
-            let plan = Sharding.plan backend network.Input trained network.Parameters
+            let plan = Sharding.plan backend network.Input rewritten network.Parameters
 
-            let slots =
-                Optimizer.Slots.from (Optimizer.start settings.Optimizer network.Parameters) network.Parameters
+            let slots = Optimizer.Slots.from state.Optimizer network.Parameters
 
             let buffers =
                 Array.init 2 (fun _ ->
                     let slots = Optimizer.Slots.like (Lease()) slots
                     { Slots = slots; Parameters = List.ofArray slots.Parameters; States = Arena<'T>() })
 
-            let step (order: int[]) (labels: int[]) rate (point: Point<'T>) first count =
+            let step pictures (order: int[]) (labels: int[]) rate (point: Point<'T>) first count =
                 let t = point.Step
                 let picture n = order[n]
 
                 let batch = {
                     Count = count
-                    Read = fun workspace from size -> Dataset.read dataset picture workspace (first + from) size
+                    Read = fun workspace from size -> Dataset.read pictures picture workspace (first + from) size
                     Targets = Labels(ReadOnlyMemory(labels, first, count))
                     ClassWeights = settings.ClassWeights
                 }
@@ -240,6 +279,7 @@ module Training =
                 let turn = shuffle.Child(int64 number)
                 let order = turn.Permutation dataset.Count
                 let labels = order |> Array.map (fun i -> dataset.LabelMemory.Span[i])
+                let pictures = dataset.Augment(settings.Augmentation, augmentation.Child(int64 number))
 
                 // The rate at batch b of the epoch, the schedule's clock running within the epoch too.
                 let rateAt b =
@@ -251,7 +291,7 @@ module Training =
                     | [] -> Some(point, tally)
                     | _ when settings.Cancellation.IsCancellationRequested -> None
                     | struct (first, count) :: rest ->
-                        let point, value, correct = step order labels (rateAt tally.Batches) point first count
+                        let point, value, correct = step pictures order labels (rateAt tally.Batches) point first count
 
                         let tally = {
                             Batches = tally.Batches + 1
@@ -303,6 +343,7 @@ module Training =
                     let state = {
                         Network = trained
                         Optimizer = { optimizer with Moments = own optimizer.Moments; Squares = own optimizer.Squares }
+                        Plateau = watch
                         Result = {
                             Epoch = number
                             Loss = trainingLoss
@@ -315,16 +356,21 @@ module Training =
                     state, (number + 1, { point with Watch = watch }))
 
             let start = {
-                Step = 0
+                Step = state.Optimizer.Step
                 Slots = slots
                 Parameters = network.Parameters
                 State = network.State
-                Watch = { Best = infinity; Waited = 0; Cooling = 0; Factor = 1.0 }
+                Watch = state.Plateau
             }
 
-            Seq.unfold epoch (1, start)
+            Seq.unfold epoch (state.Result.Epoch + 1, start)
 
         Seq.delay train
+
+    /// <summary>The states after epochs 1, 2, 3, …, without end: <c>resume</c> from the start.</summary>
+    /// <exception cref="T:System.ArgumentException">The data do not fit the network; before any work.</exception>
+    /// <exception cref="T:Cnn.NonFiniteException">A NaN or an infinity appeared; names layer and step.</exception>
+    let epochs backend settings dataset (network: Network<'T>) = resume backend settings dataset (start settings network)
 
     /// <summary>The state after a number of epochs.</summary>
     let run backend settings (count: int) dataset (network: Network<'T>) =
