@@ -1,6 +1,9 @@
 namespace Cnn
 
 open System
+open System.Runtime.InteropServices
+open System.Threading
+open System.Threading.Tasks
 open Cnn.FSharp
 
 /// <summary>MNIST: handwritten digits, 28×28×1, 60,000 to learn from and 10,000 to test on (LeCun, Cortes, Burges).</summary>
@@ -9,9 +12,10 @@ type Mnist private () =
 
     static let digits = Array.init 10 string
 
-    /// <summary>Pictures and labels from the bytes of two IDX files, gzip-compressed or not. Pure.</summary>
-    /// <exception cref="T:Cnn.DataFormatException">The bytes are no such files, or do not go together.</exception>
-    static member Parse(imagesFile: string, images: byte[], labelsFile: string, labels: byte[]) =
+    /// The same with names for the classes: there are other data sets of this format.
+    static member internal ParseAs
+        (names: string[], imagesFile: string, images: byte[], labelsFile: string, labels: byte[])
+        =
         ArgumentNullException.ThrowIfNull(imagesFile, nameof imagesFile)
         ArgumentNullException.ThrowIfNull(images, nameof images)
         ArgumentNullException.ThrowIfNull(labelsFile, nameof labelsFile)
@@ -35,12 +39,10 @@ type Mnist private () =
         | Some i -> raise (DataFormatException(labelsFile, int64 (8 + i), "a label of 0 to 9", string labels[i]))
         | None -> ()
 
-        Dataset.OfBytes(Shape.Of(pictures.Extents[1], pictures.Extents[2], 1), pictures.Data, labels, digits)
+        Dataset.OfBytes(Shape.Of(pictures.Extents[1], pictures.Extents[2], 1), pictures.Data, labels, names)
 
-    /// <summary>The four files of MNIST in a folder, with or without the ending .gz.</summary>
-    /// <exception cref="T:System.IO.FileNotFoundException">A file is missing; tells which.</exception>
-    /// <exception cref="T:Cnn.DataFormatException">A file is not what its name says.</exception>
-    static member Load(directory: string) =
+    /// The four files of such a data set in a folder.
+    static member internal LoadAs(title: string, names: string[], directory: string) =
         ArgumentNullException.ThrowIfNull(directory, nameof directory)
 
         let read name =
@@ -52,7 +54,8 @@ type Mnist private () =
             | None ->
                 raise (
                     IO.FileNotFoundException(
-                        "MNIST needs "
+                        title
+                        + " needs "
                         + plain
                         + " (or the same with .gz). Put the four files of the data set into that folder.",
                         plain
@@ -62,6 +65,48 @@ type Mnist private () =
         let part name =
             let imagesFile, images = read (name + "-images-idx3-ubyte")
             let labelsFile, labels = read (name + "-labels-idx1-ubyte")
-            Mnist.Parse(imagesFile, images, labelsFile, labels)
+            Mnist.ParseAs(names, imagesFile, images, labelsFile, labels)
 
         DatasetSplit(part "train", part "t10k")
+
+    /// <summary>Pictures and labels from the bytes of two IDX files, gzip-compressed or not. Pure.</summary>
+    /// <exception cref="T:Cnn.DataFormatException">The bytes are no such files, or do not go together.</exception>
+    static member Parse(imagesFile: string, images: byte[], labelsFile: string, labels: byte[]) =
+        Mnist.ParseAs(digits, imagesFile, images, labelsFile, labels)
+
+    /// <summary>The four files of MNIST in a folder, with or without the ending .gz.</summary>
+    /// <exception cref="T:System.IO.FileNotFoundException">A file is missing; tells which.</exception>
+    /// <exception cref="T:Cnn.DataFormatException">A file is not what its name says.</exception>
+    static member Load(directory: string) = Mnist.LoadAs("MNIST", digits, directory)
+
+    /// <summary>Brings the four files into a folder, where they are not there already, and loads them.</summary>
+    /// <param name="directory">Made if it is not there.</param>
+    /// <param name="baseAddress">Another folder on the net with the same files. Default null: a public copy of the originals.</param>
+    /// <param name="progress">Told as bytes arrive. Default null: nobody.</param>
+    /// <param name="cancellationToken">Ends it; what has come stays, and the next call goes on from there.</param>
+    /// <exception cref="T:Cnn.DownloadException">A file cannot be fetched; tells address, reason and where to put it by hand.</exception>
+    /// <exception cref="T:Cnn.DataFormatException">A file has not the checksum that its publisher gives.</exception>
+    static member DownloadAsync
+        (
+            directory: string,
+            [<Optional; DefaultParameterValue(null: Uri | null)>] baseAddress: Uri | null,
+            [<Optional; DefaultParameterValue(null: IProgress<DownloadProgress> | null)>] progress:
+                IProgress<DownloadProgress> | null,
+            [<Optional>] cancellationToken: CancellationToken
+        ) : Task<DatasetSplit> =
+        Download.thenLoad Download.mnist Mnist.Load directory baseAddress progress cancellationToken
+
+    /// <summary><c>DownloadAsync</c>, waited for.</summary>
+    /// <param name="directory">Made if it is not there.</param>
+    /// <param name="baseAddress">Another folder on the net with the same files. Default null: a public copy of the originals.</param>
+    /// <param name="progress">Told as bytes arrive. Default null: nobody.</param>
+    /// <exception cref="T:Cnn.DownloadException">A file cannot be fetched; tells address, reason and where to put it by hand.</exception>
+    /// <exception cref="T:Cnn.DataFormatException">A file has not the checksum that its publisher gives.</exception>
+    static member Download
+        (
+            directory: string,
+            [<Optional; DefaultParameterValue(null: Uri | null)>] baseAddress: Uri | null,
+            [<Optional; DefaultParameterValue(null: IProgress<DownloadProgress> | null)>] progress:
+                IProgress<DownloadProgress> | null
+        ) =
+        Mnist.DownloadAsync(directory, baseAddress, progress).GetAwaiter().GetResult()
