@@ -2,6 +2,9 @@ namespace Cnn
 
 open System
 open System.IO
+open System.Runtime.InteropServices
+open System.Threading
+open System.Threading.Tasks
 open Cnn.FSharp
 
 /// <summary>MNIST: handwritten digits, 28×28×1, 60,000 to learn from and 10,000 to test on (LeCun, Cortes, Burges).</summary>
@@ -10,7 +13,7 @@ type Mnist private () =
 
     static let digits = Array.init 10 string
 
-    static let dataset (imagesFile: string) (pictures: IdxArray) (labelsFile: string) (classes: IdxArray) =
+    static let dataset (names: string[]) (imagesFile: string) (pictures: IdxArray) (labelsFile: string) (classes: IdxArray) =
         if classes.Data.Length <> pictures.Extents[0] then
             raise (
                 DataFormatException(
@@ -30,30 +33,71 @@ type Mnist private () =
         | Some i -> raise (DataFormatException(labelsFile, int64 (8 + i), "a label of 0 to 9", string labels[i]))
         | None -> ()
 
-        Dataset.OfBytes(Shape.Of(pictures.Extents[1], pictures.Extents[2], 1), pictures.Data, labels, digits)
+        Dataset.OfBytes(Shape.Of(pictures.Extents[1], pictures.Extents[2], 1), pictures.Data, labels, names)
 
-    /// <summary>Pictures and labels from the bytes of two IDX files, gzip-compressed or not. Pure.</summary>
-    /// <exception cref="T:Cnn.DataFormatException">The bytes are no such files, or do not go together.</exception>
-    static member Parse(imagesFile: string, images: byte[], labelsFile: string, labels: byte[]) =
+    /// The same with names for the classes: there are other data sets of this format.
+    static member internal ParseAs(names: string[], imagesFile: string, images: byte[], labelsFile: string, labels) =
         let classes = Files.readBytes labelsFile labels (Idx.read 1)
-        dataset imagesFile (Files.readBytes imagesFile images (Idx.read 3)) labelsFile classes
+        dataset names imagesFile (Files.readBytes imagesFile images (Idx.read 3)) labelsFile classes
 
-    /// <summary>Pictures and labels from two streams of IDX files, gzip-compressed or not; the streams stay open.</summary>
-    /// <exception cref="T:Cnn.DataFormatException">The streams hold no such files, or do not go together.</exception>
-    static member Read(imagesFile: string, images: Stream, labelsFile: string, labels: Stream) =
+    static member internal ReadAs(names: string[], imagesFile: string, images: Stream, labelsFile: string, labels) =
         let classes = Files.readStream labelsFile labels (Idx.read 1)
-        dataset imagesFile (Files.readStream imagesFile images (Idx.read 3)) labelsFile classes
+        dataset names imagesFile (Files.readStream imagesFile images (Idx.read 3)) labelsFile classes
 
-    /// <summary>The four files of MNIST in a folder, with or without the ending .gz.</summary>
-    /// <exception cref="T:System.IO.FileNotFoundException">A file is missing; tells which.</exception>
-    /// <exception cref="T:Cnn.DataFormatException">A file is not what its name says.</exception>
-    static member Load(directory: string) =
+    static member internal LoadAs(title: string, names: string[], directory: string) =
         ArgumentNullException.ThrowIfNull(directory, nameof directory)
-        let find = Files.find "MNIST" "the four files of the data set" [ directory ]
+        let find = Files.find title "the four files of the data set" [ directory ]
         let pair name = find (name + "-images-idx3-ubyte"), find (name + "-labels-idx1-ubyte")
         let train, test = pair "train", pair "t10k"
 
         let part (images, labels) =
-            dataset images (Files.read images (Idx.read 3)) labels (Files.read labels (Idx.read 1))
+            dataset names images (Files.read images (Idx.read 3)) labels (Files.read labels (Idx.read 1))
 
         DatasetSplit(part train, part test)
+
+    /// <summary>Pictures and labels from the bytes of two IDX files, gzip-compressed or not. Pure.</summary>
+    /// <exception cref="T:Cnn.DataFormatException">The bytes are no such files, or do not go together.</exception>
+    static member Parse(imagesFile: string, images: byte[], labelsFile: string, labels: byte[]) =
+        Mnist.ParseAs(digits, imagesFile, images, labelsFile, labels)
+
+    /// <summary>Pictures and labels from two streams of IDX files, gzip-compressed or not; the streams stay open.</summary>
+    /// <exception cref="T:Cnn.DataFormatException">The streams hold no such files, or do not go together.</exception>
+    static member Read(imagesFile: string, images: Stream, labelsFile: string, labels: Stream) =
+        Mnist.ReadAs(digits, imagesFile, images, labelsFile, labels)
+
+    /// <summary>The four files of MNIST in a folder, with or without the ending .gz.</summary>
+    /// <exception cref="T:System.IO.FileNotFoundException">A file is missing; tells which.</exception>
+    /// <exception cref="T:Cnn.DataFormatException">A file is not what its name says.</exception>
+    static member Load(directory: string) = Mnist.LoadAs("MNIST", digits, directory)
+
+    /// <summary>Brings the four files into a folder, where they are not there already, and loads them.</summary>
+    /// <param name="directory">Made if it is not there.</param>
+    /// <param name="baseAddress">Another folder on the net with the same files. Default null: a public copy of the originals.</param>
+    /// <param name="progress">Told as bytes arrive. Default null: nobody.</param>
+    /// <param name="cancellationToken">Ends it; what has come stays, and the next call goes on from there.</param>
+    /// <exception cref="T:Cnn.DownloadException">A file cannot be fetched; tells address, reason and where to put it by hand.</exception>
+    /// <exception cref="T:Cnn.DataFormatException">A file has not the checksum that its publisher gives.</exception>
+    static member DownloadAsync
+        (
+            directory: string,
+            [<Optional; DefaultParameterValue(null: Uri | null)>] baseAddress: Uri | null,
+            [<Optional; DefaultParameterValue(null: IProgress<DownloadProgress> | null)>] progress:
+                IProgress<DownloadProgress> | null,
+            [<Optional>] cancellationToken: CancellationToken
+        ) : Task<DatasetSplit> =
+        Download.thenLoad Download.mnist Mnist.Load directory baseAddress progress cancellationToken
+
+    /// <summary><c>DownloadAsync</c>, waited for.</summary>
+    /// <param name="directory">Made if it is not there.</param>
+    /// <param name="baseAddress">Another folder on the net with the same files. Default null: a public copy of the originals.</param>
+    /// <param name="progress">Told as bytes arrive. Default null: nobody.</param>
+    /// <exception cref="T:Cnn.DownloadException">A file cannot be fetched; tells address, reason and where to put it by hand.</exception>
+    /// <exception cref="T:Cnn.DataFormatException">A file has not the checksum that its publisher gives.</exception>
+    static member Download
+        (
+            directory: string,
+            [<Optional; DefaultParameterValue(null: Uri | null)>] baseAddress: Uri | null,
+            [<Optional; DefaultParameterValue(null: IProgress<DownloadProgress> | null)>] progress:
+                IProgress<DownloadProgress> | null
+        ) =
+        Mnist.DownloadAsync(directory, baseAddress, progress).GetAwaiter().GetResult()

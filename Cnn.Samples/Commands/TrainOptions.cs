@@ -46,6 +46,7 @@ internal sealed class TrainOptions
         "--schedule", "schedule", Schedules.Names, $"How the learning rate changes: {Schedules.Meanings}.");
     private readonly Option<double?> _weightDecay = Arguments.NotNegative("--weight-decay", "Decay of the weights beside the gradient, as in AdamW.");
     private readonly Option<double?> _l2 = Arguments.NotNegative("--l2", "Penalty X/2·Σw² in the loss.");
+    private readonly Option<Augmentation> _augment = Augmentations.Option();
     private readonly Option<double?> _validation = Arguments.Fraction(
         "--validation", "Share of the training pictures, class by class, that is only looked at after each epoch.");
     private readonly Option<int?> _earlyStopping = Arguments.WholeOrNone(
@@ -83,7 +84,7 @@ internal sealed class TrainOptions
     {
         Option[] options =
         [
-            _net, _data, _preset, _epochs, _batch, _optimizer, _rate, _schedule, _weightDecay, _l2, _validation, _earlyStopping,
+            _net, _data, _preset, _epochs, _batch, _optimizer, _rate, _schedule, _weightDecay, _l2, _augment, _validation, _earlyStopping,
             _recalibrate, _precision, _seed, _threads, _checkpoint, _resume, _save, _out, _json,
         ];
         Array.ForEach(options, command.Options.Add);
@@ -109,6 +110,7 @@ internal sealed class TrainOptions
             Optimizer = OptimizerOf(line, preset),
             Loss = Architectures.LossOf(net),
             Seed = line.GetValue(_seed),
+            Augmentation = line.GetRequiredValue(_augment),
             ValidationFraction = line.GetValue(_validation) ?? preset?.Options.ValidationFraction ?? 0,
             CheckpointFolder = line.GetValue(_checkpoint),
             Resume = line.GetValue(_resume),
