@@ -22,6 +22,7 @@ internal interface IEngine
     Evaluation Evaluate(Dataset test, Loss? loss, double threshold);
     IEngine Recalibrate(Dataset data);
     IEngine Freeze(Func<string, bool> isFrozen);
+    void ExportOnnx(string path, ChannelOrder order);
 }
 
 /// <summary>Calls of the core in one precision.</summary>
@@ -66,6 +67,8 @@ internal sealed class Engine<T>(Network<T> network, Backend<T> backend, IReadOnl
 
     public IEngine Freeze(Func<string, bool> isFrozen) =>
         new Engine<T>(FSharp.Network.freeze(FuncConvert.FromFunc(isFrozen), network), backend, classNames);
+
+    public void ExportOnnx(string path, ChannelOrder order) => Onnx.save(path, order, classNames, network);
 
     public IEngine Recalibrate(Dataset data) =>
         new Engine<T>(Fitting.recalibrate(backend, data, network), backend, classNames);

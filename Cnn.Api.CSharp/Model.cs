@@ -138,6 +138,18 @@ public sealed class Model
         return new Model(_engine.Freeze(isFrozen));
     }
 
+    /// <summary>Writes the model as an ONNX file (opset 13, float32), which other runtimes read; wholly or not at all.</summary>
+    /// <remarks>Input → output, any number of samples. The metadata hold <see cref="ClassNames"/> under class_names.</remarks>
+    /// <param name="path">Where to; an existing file is replaced.</param>
+    /// <param name="order">Where the channels of pictures stand. Default: N×C×H×W, which ONNX tools expect.</param>
+    /// <exception cref="ArgumentException">A layer is of a user's own or the model too large; tells which.</exception>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public void ExportOnnx(string path, ChannelOrder order = ChannelOrder.ChannelsFirst)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        _engine.ExportOnnx(path, order);
+    }
+
     /// <summary>Input, output, parameters and precision, as in 28×28×1 → 10, 61706 parameters, Single.</summary>
     public override string ToString() =>
         string.Create(CultureInfo.InvariantCulture, $"{Input} → {OutputShape}, {ParameterCount} parameters, {Precision}");
