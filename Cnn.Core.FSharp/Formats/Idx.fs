@@ -23,7 +23,7 @@ module Idx =
     /// <remarks>Pure. <paramref name="file"/> is used in messages only.</remarks>
     /// <exception cref="T:Cnn.DataFormatException">The bytes are no such file.</exception>
     let parse (file: string) (rank: int) (bytes: byte[]) : IdxArray =
-        let bytes = Gzip.expand file (int64 Array.MaxLength) bytes
+        let bytes = Inflate.gzip file (int64 Array.MaxLength) bytes
         let header = 4 + 4 * rank
 
         let refuse (offset: int) expected actual = raise (DataFormatException(file, int64 offset, expected, actual))

@@ -114,3 +114,8 @@ let ``MNIST itself: 60,000 and 10,000 pictures, each class as often as it should
     Assert.That(counts set.Train, equalTo [ 5923; 6742; 5958; 6131; 5842; 5421; 5918; 6265; 5851; 5949 ])
     Assert.That(counts set.Test, equalTo [ 980; 1135; 1032; 1010; 982; 892; 958; 1028; 974; 1009 ])
     Assert.That(set.Train.Shape, equalTo (Shape.Of(28, 28, 1)))
+
+[<Test>]
+let ``damaged IDX files give an array or a DataFormatException`` () =
+    let file = write [ 3; 4; 5 ] (bytes 1 60)
+    Fuzzing.survives [ file; gzip file ] (fun bytes -> Idx.parse "file" 3 bytes |> ignore)
