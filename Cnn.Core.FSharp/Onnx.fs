@@ -342,4 +342,4 @@ module Onnx =
     /// <exception cref="T:System.ArgumentException">The network cannot be exported: as for <c>encode</c>.</exception>
     /// <exception cref="T:System.IO.IOException">The file cannot be written.</exception>
     let save (path: string) order classNames (network: Network<'T>) =
-        AtomicFile.write path (encode order classNames network)
+        AtomicFile.write path (ReadOnlySpan(encode order classNames network))
