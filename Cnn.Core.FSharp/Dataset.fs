@@ -12,7 +12,7 @@ type PictureReader = delegate of index: int * destination: Span<float32> -> unit
 /// <summary>Labelled pictures of one shape, each read when it is needed.</summary>
 /// <remarks>Immutable and safe to share between threads, as its reader is. Pixels are usually in [0, 1].</remarks>
 [<Sealed>]
-type Dataset private (shape: Shape, labels: int[], classNames: string[], reader: PictureReader) =
+type Dataset private (shape: Shape, labels: int[], classNames: string[], bound: float, reader: PictureReader) =
 
     /// <summary>Pictures of the given shape, one for each label, read through a function.</summary>
     /// <param name="shape">Height×width×channels of every picture.</param>
@@ -22,6 +22,12 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], reader:
     /// <exception cref="T:System.ArgumentException">The shape is no picture's, or a label has no class name.</exception>
     static member Create
         (shape: Shape, labels: IEnumerable<int>, classNames: IEnumerable<string>, reader: PictureReader)
+        =
+        Dataset.Bounded(infinity, shape, labels, classNames, reader)
+
+    /// Pictures whose pixels are known to be numbers of at most a magnitude, whatever is read.
+    static member internal Bounded
+        (bound: float, shape: Shape, labels: IEnumerable<int>, classNames: IEnumerable<string>, reader: PictureReader)
         =
         ArgumentNullException.ThrowIfNull(shape, nameof shape)
         ArgumentNullException.ThrowIfNull(labels, nameof labels)
@@ -54,7 +60,7 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], reader:
                     )
                 ))
 
-        Dataset(shape, labels, classNames, reader)
+        Dataset(shape, labels, classNames, bound, reader)
 
     static member private RequirePictures(caller: string, shape: Shape, count: int, length: int, unit: string) =
         if int64 length <> int64 count * int64 shape.Size then
@@ -77,7 +83,8 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], reader:
         let labels = Array.ofSeq labels
         Dataset.RequirePictures("Dataset.OfBytes", shape, labels.Length, pixels.Length, "byte")
 
-        Dataset.Create(
+        Dataset.Bounded(
+            1.0,
             shape,
             labels,
             classNames,
@@ -120,6 +127,13 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], reader:
 
     member internal _.LabelMemory: ReadOnlyMemory<int> = ReadOnlyMemory labels
 
+    /// No pixel is NaN, nor larger in magnitude than this; ∞ where nothing is known.
+    member internal _.Bound = bound
+
+    /// The same labels and classes, other pixels.
+    member internal _.WithPixels(shape: Shape, bound: float, reader: PictureReader) =
+        Dataset(shape, labels, classNames, bound, reader)
+
     /// <summary>Writes picture <paramref name="index"/> to the destination, which must have its size.</summary>
     /// <exception cref="T:System.ArgumentOutOfRangeException">There is no such picture, or the destination has another size.</exception>
     member _.Read(index: int, destination: Span<float32>) =
@@ -151,7 +165,8 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], reader:
             Words.within (nameof indices) i labels.Length "Pictures"
 
         let chosen = indices |> Array.map (fun i -> labels[i])
-        Dataset(shape, chosen, classNames, PictureReader(fun i destination -> reader.Invoke(indices[i], destination)))
+        let reader' = PictureReader(fun i destination -> reader.Invoke(indices[i], destination))
+        Dataset(shape, chosen, classNames, bound, reader')
 
     /// <summary>The first <paramref name="count"/> pictures, or all if there are fewer.</summary>
     member this.Take(count: int) = this.Select(seq { 0 .. min count labels.Length - 1 })

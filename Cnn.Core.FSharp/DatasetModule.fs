@@ -1,5 +1,9 @@
 namespace Cnn.FSharp
 
+open System
+open System.Runtime.InteropServices
+open System.Security.Cryptography
+open System.Text
 open Cnn
 
 /// <summary>Data sets as arguments of functions.</summary>
@@ -11,6 +15,9 @@ module Dataset =
 
     /// <summary>The pictures in the middle of height×width ones.</summary>
     let pad height width (dataset: Dataset) = dataset.Pad(height, width)
+
+    /// <summary>The pictures as a preprocessing makes them.</summary>
+    let preprocess (preprocessing: Preprocessing) (dataset: Dataset) = dataset.Preprocess preprocessing
 
     /// <summary>All but a fraction of the pictures, and that fraction, drawn by the key.</summary>
     let split fraction (key: Key) (dataset: Dataset) =
@@ -75,3 +82,31 @@ module Dataset =
     /// <summary>Pictures at the given positions as a batch.</summary>
     let tensor (dataset: Dataset) (indices: int[]) : Tensor<'T> =
         read dataset indices (FreshWorkspace<'T>()) 0 indices.Length
+
+    /// Pictures that a hash looks at: enough to tell sets apart, few enough to read at once.
+    [<Literal>]
+    let private HashedPictures = 1024
+
+    /// <summary>
+    /// SHA-256 over shape, class names, all labels, and the pixels of at most 1,024 pictures, evenly spaced from the first
+    /// one on, as lower-case hexadecimal digits: sets of equal hashes are, but for the pictures not looked at, equal.
+    /// </summary>
+    let hash (dataset: Dataset) =
+        use sum = IncrementalHash.CreateHash HashAlgorithmName.SHA256
+        let add (numbers: int[]) = sum.AppendData(MemoryMarshal.AsBytes(ReadOnlySpan numbers))
+        add [| dataset.Shape.Rank; yield! dataset.Shape.Extents.ToArray(); dataset.ClassNames.Count |]
+
+        for name in dataset.ClassNames do
+            let bytes = Encoding.UTF8.GetBytes name
+            add [| bytes.Length |]
+            sum.AppendData bytes
+
+        add [| dataset.Count; yield! dataset.Labels |]
+        let looked = min HashedPictures dataset.Count
+        let picture = Array.zeroCreate<float32> dataset.Shape.Size
+
+        for i in 0 .. looked - 1 do
+            dataset.Read(int (int64 i * int64 dataset.Count / int64 looked), Span picture)
+            sum.AppendData(MemoryMarshal.AsBytes(ReadOnlySpan picture))
+
+        Convert.ToHexStringLower(sum.GetHashAndReset())

@@ -131,7 +131,8 @@ type DatasetParts private () =
 
         let count = dataset.Count
 
-        Dataset.Create(
+        Dataset.Bounded(
+            max dataset.Bound other.Bound,
             dataset.Shape,
             Seq.append dataset.Labels other.Labels,
             dataset.ClassNames,
