@@ -374,8 +374,9 @@ module WeightImport =
 
         { network with Parameters = List.collect fst tensors; State = List.collect snd tensors }
 
-    /// The arrays of a .npz or safetensors file, and whether they stand in the order in which they were given to it.
-    let internal parse file (bytes: byte[]) =
+    /// <summary>The arrays of a .npz or safetensors file, and whether they stand in the order in which they were given to it.</summary>
+    /// <exception cref="T:Cnn.DataFormatException">The bytes are no such file.</exception>
+    let parse file (bytes: byte[]) =
         if bytes.AsSpan().StartsWith(ReadOnlySpan "PK"B) then
             NumPy.readNpz file bytes, true
         else
