@@ -82,7 +82,7 @@ module ModelFile =
 
     /// Offset of the header, where all the texts are.
     [<Literal>]
-    let private HeaderOffset = 8L
+    let internal HeaderOffset = 8L
 
     let private libraryVersion =
         match typeof<Shape>.Assembly.GetName().Version with
@@ -183,12 +183,15 @@ module ModelFile =
             let found = "elements of type " + string (Enum.GetName other)
             raise (DataFormatException(file, array.Offset, "numbers of 32 or 64 bits in " + array.Name, found))
 
-    /// The tensors of a layer's shapes under their names behind a prefix.
-    let internal network file (arrays: IReadOnlyDictionary<string, NamedArray>) prefix input (layer: Layer<'T>) =
-        Weights.assemble input layer (fun name shape ->
-            match arrays.TryGetValue(prefix + name) with
-            | true, array -> tensorOf file array shape
-            | _ -> refuse file ("the array " + prefix + name) "none of that name")
+    /// The array of a name as a tensor of a shape.
+    let internal find file (arrays: IReadOnlyDictionary<string, NamedArray>) name shape : Tensor<'T> =
+        match arrays.TryGetValue name with
+        | true, array -> tensorOf file array shape
+        | _ -> refuse file ("the array " + name) "none of that name"
+
+    /// The layers with the tensors of their names behind a prefix.
+    let internal network file arrays prefix input (layer: Layer<'T>) =
+        Weights.assemble input layer (fun name shape -> find file arrays (prefix + name) shape)
 
     /// Arrays by name.
     let internal byName (contents: SafetensorsFile) : IReadOnlyDictionary<string, NamedArray> =

@@ -91,11 +91,28 @@ type TrainingSettings = {
             Cancellation = cancellation
     }
 
-/// <summary>A network in training, after an epoch: owns its memory and never changes.</summary>
+/// <summary>How the watched loss has fared, as a plateau counts it.</summary>
+type PlateauState = {
+    /// <summary>The lowest loss that counted.</summary>
+    Best: float
+    /// <summary>Epochs without improvement.</summary>
+    Waited: int
+    /// <summary>Epochs in which nothing is counted yet.</summary>
+    Cooling: int
+    /// <summary>What the learning rate is multiplied by.</summary>
+    Factor: float
+} with
+
+    /// <summary>Nothing was watched yet.</summary>
+    static member Start = { Best = infinity; Waited = 0; Cooling = 0; Factor = 1.0 }
+
+/// <summary>A network in training, after an epoch: owns its memory and never changes. All that training goes on from.</summary>
 [<NoEquality; NoComparison>]
 type TrainingState<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
     Network: Network<'T>
     Optimizer: OptimizerState<'T>
+    Plateau: PlateauState
+    /// <summary>What the epoch came to; before the first one, epoch 0 with an infinite loss.</summary>
     Result: EpochResult
 }
 
@@ -103,16 +120,13 @@ type TrainingState<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
 [<RequireQualifiedAccess>]
 module Training =
 
-    /// How the watched loss has fared.
-    type private Watch = { Best: float; Waited: int; Cooling: int; Factor: float }
-
     /// What an epoch hands to the next; θ, slots and state lie in one of two buffers that take turns.
     [<NoEquality; NoComparison>]
     type private Point<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
         Parameters: Parameters<'T>
         State: State<'T>
         Optimizer: OptimizerState<'T>
-        Watch: Watch
+        Watch: PlateauState
     }
 
     /// Sums over the batches of an epoch.
@@ -125,7 +139,7 @@ module Training =
         copy
 
     /// Keras' rule: an epoch of cooling counts down first, and nothing is counted until it is over.
-    let private follow (plateau: Plateau) rate (watch: Watch) loss =
+    let private follow (plateau: Plateau) rate (watch: PlateauState) loss =
         let cooling = max 0 (watch.Cooling - 1)
         let waited = if watch.Cooling > 0 then 0 else watch.Waited
 
@@ -145,15 +159,31 @@ module Training =
                     Cooling = plateau.Cooldown
             }
 
-    /// <summary>The states after epochs 1, 2, 3, …, without end: take as many as are wanted.</summary>
+    /// <summary>The state before the first epoch.</summary>
+    let start (settings: TrainingSettings) (network: Network<'T>) : TrainingState<'T> = {
+        Network = network
+        Optimizer = Optimizer.start settings.Optimizer network.Parameters
+        Plateau = PlateauState.Start
+        Result = {
+            Epoch = 0
+            Loss = infinity
+            Accuracy = 0.0
+            LearningRate = settings.Optimizer.LearningRate
+            Validation = null
+        }
+    }
+
+    /// <summary>The states after the epochs that follow a state, without end: take as many as are wanted.</summary>
     /// <remarks>
-    /// Lazy: an epoch is trained when its state is asked for, and enumerating again trains again, with the same result.
+    /// Going on after n epochs gives the states of training without a break, to the last bit. Lazy: an epoch is trained when its state is asked for, and enumerating again trains again, with the same result.
     /// The same settings give the same states to the last bit for any scheduler, whatever is evaluated in between.
     /// Gradients are of the loss's reduction over each batch, by default the mean.
     /// </remarks>
     /// <exception cref="T:System.ArgumentException">The data do not fit the network; before any work.</exception>
     /// <exception cref="T:Cnn.NonFiniteException">A NaN or an infinity appeared; names layer and step.</exception>
-    let epochs (backend: Backend<'T>) (settings: TrainingSettings) (dataset: Dataset) (network: Network<'T>) =
+    let resume (backend: Backend<'T>) (settings: TrainingSettings) (dataset: Dataset) (state: TrainingState<'T>) =
+        let network = state.Network
+
         TrainingChecks.refuse
             settings.BatchSize
             settings.ClassWeights
@@ -294,6 +324,7 @@ module Training =
                                 Moments = own point.Optimizer.Moments
                                 Squares = own point.Optimizer.Squares
                         }
+                        Plateau = watch
                         Result = {
                             Epoch = number
                             Loss = trainingLoss
@@ -308,13 +339,18 @@ module Training =
             let start = {
                 Parameters = network.Parameters
                 State = network.State
-                Optimizer = Optimizer.start settings.Optimizer network.Parameters
-                Watch = { Best = infinity; Waited = 0; Cooling = 0; Factor = 1.0 }
+                Optimizer = state.Optimizer
+                Watch = state.Plateau
             }
 
-            Seq.unfold epoch (1, start)
+            Seq.unfold epoch (state.Result.Epoch + 1, start)
 
         Seq.delay train
+
+    /// <summary>The states after epochs 1, 2, 3, …, without end: <c>resume</c> from the start.</summary>
+    /// <exception cref="T:System.ArgumentException">The data do not fit the network; before any work.</exception>
+    /// <exception cref="T:Cnn.NonFiniteException">A NaN or an infinity appeared; names layer and step.</exception>
+    let epochs backend settings dataset (network: Network<'T>) = resume backend settings dataset (start settings network)
 
     /// <summary>The state after a number of epochs.</summary>
     let run backend settings (count: int) dataset (network: Network<'T>) =

@@ -27,6 +27,14 @@ module Weights =
                 (LayerSpec.tensorNames part.Spec)
                 (LayerSpec.tensorShapes shape part.Spec))
 
+    /// Names of θ, in its order.
+    let internal parameterNames (network: Network<'T>) =
+        walk network.Input network.Layer
+        |> List.collect (fun (name, part, _) ->
+            LayerSpec.tensorNames part.Spec
+            |> List.truncate part.Parameters
+            |> List.map (fun tensor -> name + "/" + tensor))
+
     /// <summary>All tensors, trainable, frozen and statistics, by name, layer by layer; none of a user's own layers.</summary>
     let named (network: Network<'T>) : (string * Tensor<'T>) list =
         let take θ s (name, part: Primitive<'T>, _) =

@@ -30,6 +30,12 @@ module internal Json =
     let private options =
         JsonDocumentOptions(MaxDepth = Depth, AllowDuplicateProperties = false)
 
+    /// Why a text is no JSON, without the place in its line.
+    let reason (error: JsonException) =
+        let message = error.Message
+        let place = message.IndexOf(" LineNumber:", StringComparison.Ordinal)
+        (if place < 0 then message else message[.. place - 1]).TrimEnd '.'
+
     let private cut (text: string) = if text.Length <= 60 then text else text[..59] + "…"
 
     let refuse (json: Json) expected found : 'R =
@@ -45,7 +51,7 @@ module internal Json =
         try
             { File = file; Offset = offset; Path = path; Element = JsonElement.Parse(text, options) }
         with
-        | :? JsonException as e -> refuse e.Message
+        | :? JsonException as e -> refuse (reason e)
         // Half of a surrogate pair.
         | :? ArgumentException as e -> refuse e.Message
 

@@ -215,7 +215,7 @@ module Safetensors =
             // Whatever follows the object is refused.
             json.Read() |> ignore
         with :? JsonException as e ->
-            refuse file (int64 Start + json.BytesConsumed) "sound JSON" e.Message
+            refuse file (int64 Start + json.BytesConsumed) "sound JSON" (Json.reason e)
 
         texts, entries
 
