@@ -75,7 +75,7 @@ internal sealed class Engine<T>(SavedModel<T> saved, Backend<T> backend) : IEngi
     {
         var (data, validation) = options.Split(train);
         var settings = new TrainingSettings(
-            options.BatchSize, options.DropLast, options.Optimizer, Option(options.Loss), options.Seed, Option(validation),
+            options.BatchSize, options.DropLast, options.Optimizer, Option(options.Loss), options.Seed, options.Augmentation, Option(validation),
             Option(options.ClassWeights?.ToArray()), Option(options.ReduceOnPlateau?.Value),
             FuncConvert.FromAction<BatchProgress>(progress => options.Progress?.Report(progress)),
             FuncConvert.FromAction<string>(warning => options.Warnings?.Report(warning)),

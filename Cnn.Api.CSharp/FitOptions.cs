@@ -43,9 +43,18 @@ public sealed record FitOptions
     /// <value>Default null: cross-entropy after softmax, binary cross-entropy after sigmoid, else ½‖·‖².</value>
     public Loss? Loss { get; init; }
 
-    /// <summary>Decides shuffling and dropout.</summary>
+    /// <summary>Decides shuffling, dropout and augmentation.</summary>
     /// <value>Default 0.</value>
     public int Seed { get; init; } = Default.Seed;
+
+    /// <summary>Random changes of the training pictures, anew in each epoch.</summary>
+    /// <value>Default none.</value>
+    /// <exception cref="ArgumentNullException">It is null.</exception>
+    public Augmentation Augmentation
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Augmentation));
+    } = Default.Augmentation;
 
     /// <summary>Evaluated after each epoch.</summary>
     /// <value>Default null: nothing.</value>

@@ -19,6 +19,9 @@ module Dataset =
     /// <summary>The pictures as a preprocessing makes them.</summary>
     let preprocess (preprocessing: Preprocessing) (dataset: Dataset) = dataset.Preprocess preprocessing
 
+    /// <summary>The pictures changed at random: picture i as child i of the key decides.</summary>
+    let augment (augmentation: Augmentation) (key: Key) (dataset: Dataset) = dataset.Augment(augmentation, key)
+
     /// <summary>All but a fraction of the pictures, and that fraction, drawn by the key.</summary>
     let split fraction (key: Key) (dataset: Dataset) =
         let parts = dataset.Split(fraction, key)

@@ -31,6 +31,31 @@ type DatasetPixels private () =
                 PictureReader(fun index destination -> PreprocessingStep.run stages dataset index destination)
             )
 
+    /// <summary>The pictures changed at random: picture i as child i of the key decides.</summary>
+    /// <exception cref="T:Cnn.ShapeException">They are no pictures of height×width×channels.</exception>
+    [<Extension>]
+    static member Augment(dataset: Dataset, augmentation: Augmentation, key: Key) =
+        ArgumentNullException.ThrowIfNull(augmentation, nameof augmentation)
+        AugmentationStep.requirePicture augmentation.Steps dataset.Shape
+        let steps = Array.ofList augmentation.Steps
+
+        if steps.Length = 0 then
+            dataset
+        else
+            dataset.WithPixels(
+                dataset.Shape,
+                infinity,
+                PictureReader(fun index destination ->
+                    dataset.Read(index, destination)
+                    AugmentationStep.run dataset.Shape steps (key.Child(int64 index)) destination)
+            )
+
+    /// <summary>The pictures changed at random: picture i as child i of a seed's key decides.</summary>
+    /// <exception cref="T:Cnn.ShapeException">They are no pictures of height×width×channels.</exception>
+    [<Extension>]
+    static member Augment(dataset: Dataset, augmentation: Augmentation, seed: int) =
+        dataset.Augment(augmentation, Key.OfSeed(int64 seed))
+
     /// <summary>Each pixel as (v − mean)/deviation of its channel; a channel that never varies becomes 0.</summary>
     /// <param name="dataset">The pictures.</param>
     /// <param name="statistics">Usually those of the training set, for the test set too.</param>

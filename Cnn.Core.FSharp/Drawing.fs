@@ -118,14 +118,6 @@ module internal Drawing =
     [<Literal>]
     let private Channels = 3
 
-    /// Weight of knot k = 0 … 3 of the uniform cubic B-spline at t in [0, 1).
-    let private spline k t =
-        match k with
-        | 0 -> (1.0 - t) * (1.0 - t) * (1.0 - t) / 6.0
-        | 1 -> (t * t * (3.0 * t - 6.0) + 4.0) / 6.0
-        | 2 -> (t * (3.0 + t * (3.0 - 3.0 * t)) + 1.0) / 6.0
-        | _ -> t * t * t / 6.0
-
     let field (key: Key) = Array.init (Knots * Knots * Channels) (fun i -> key.Normal(int64 i))
 
     /// The field that bends nothing and presses evenly.
@@ -141,10 +133,10 @@ module internal Drawing =
         let mutable pressure = 0.0
 
         for i in 0..3 do
-            let weightY = spline i ty
+            let weightY = Warp.spline i ty
 
             for j in 0..3 do
-                let weight = weightY * spline j tx
+                let weight = weightY * Warp.spline j tx
                 let at = ((row + i) * Knots + column + j) * Channels
                 dx <- dx + weight * field[at]
                 dy <- dy + weight * field[at + 1]

@@ -146,13 +146,12 @@ module internal PreprocessingStep =
         | _ -> misfit "Grey" "pictures of 1 or 3 channels" shape "Give grey pictures, or red, green and blue."
 
     let private resize height width method (shape: Shape) =
-        let struct (rows, columns, channels) = picture "Resize" shape
-        let output = Shape.Of(height, width, channels)
-        let vertical, horizontal = Resizing.matrix method rows height, Resizing.matrix method columns width
+        picture "Resize" shape |> ignore
+        let resampler = Resampler.Create(method, shape, height, width)
 
         {
-            Output = output
-            Map = Map(fun source destination -> Resizing.apply vertical horizontal columns channels source destination)
+            Output = resampler.Target
+            Map = Map(fun source destination -> resampler.Resample(source, destination))
         }
 
     /// The step for pictures of a shape, or ShapeException.
@@ -320,15 +319,7 @@ type Preprocessing internal (steps: PreprocessingStep list) =
     member _.Apply(shape: Shape, picture: ReadOnlySpan<float32>) : float32[] =
         ArgumentNullException.ThrowIfNull(shape, nameof shape)
 
-        if picture.Length <> shape.Size then
-            raise (
-                ShapeException(
-                    "Preprocessing",
-                    Words.count shape.Size "number" "numbers" + " for a picture of shape " + string shape,
-                    string picture.Length,
-                    "Give height, width and channels of the picture."
-                )
-            )
+        Pixels.require "Preprocessing" shape picture.Length
 
         if steps.IsEmpty then
             picture.ToArray()

@@ -73,8 +73,53 @@ open Cnn
 [<RequireQualifiedAccess>]
 module internal TrainingChecks =
 
+    /// Pictures that one iteration of a parallel loop looks at.
+    [<Literal>]
+    let private Portion = 64
+
+    /// Refuses NaN and infinity among the pixels. Every picture is read once, unless its pixels are finite by
+    /// construction, as those of bytes are.
+    let private refusePixels (scheduler: IScheduler) which (dataset: Dataset) =
+        if not (dataset.Bound < float Single.MaxValue) then
+            let pieces = (dataset.Count + Portion - 1) / Portion
+            let found = Array.create pieces -1
+
+            scheduler.For(
+                pieces,
+                fun piece ->
+                    let picture = Array.zeroCreate dataset.Shape.Size
+                    let mutable i = piece * Portion
+
+                    while found[piece] < 0 && i < min dataset.Count ((piece + 1) * Portion) do
+                        dataset.Read(i, Span picture)
+
+                        if not (Array.forall Single.IsFinite picture) then
+                            found[piece] <- i
+
+                        i <- i + 1
+            )
+
+            match Array.tryFind (fun i -> i >= 0) found with
+            | Some i ->
+                raise (
+                    ArgumentException(
+                        "Picture "
+                        + string i
+                        + " of the "
+                        + which
+                        + " set has a pixel that is NaN or infinite. Leave such pictures out, or look for a division by zero."
+                    )
+                )
+            | None -> ()
+
     /// Refuses what cannot be trained on, before any work.
-    let refuse batchSize (classWeights: float[] option) (network: Network<'T>) (datasets: Dataset list) =
+    let refuse
+        (scheduler: IScheduler)
+        batchSize
+        (classWeights: float[] option)
+        (network: Network<'T>)
+        (datasets: Dataset list)
+        =
         if batchSize < 1 then
             raise (ArgumentOutOfRangeException(nameof batchSize, batchSize, "A batch needs at least one sample."))
 
@@ -96,6 +141,17 @@ module internal TrainingChecks =
                         "Number and name the classes alike, or hold back a part of the training set."
                     )
                 )
+
+        let first = train.Labels[0]
+
+        if Seq.forall ((=) first) train.Labels then
+            raise (
+                ArgumentException(
+                    "All pictures of the training set are of the class '"
+                    + train.ClassNames[first]
+                    + "': there is nothing to tell apart. Give pictures of two classes at least."
+                )
+            )
 
         match classWeights with
         | Some weights when
@@ -144,6 +200,9 @@ module internal TrainingChecks =
                     "Give the last layer as many units as there are classes."
                 )
             )
+
+        for which, dataset in Seq.zip [ "training"; "validation" ] datasets do
+            refusePixels scheduler which dataset
 
     /// Says once what looks like an oversight.
     let warn (say: string -> unit) (dataset: Dataset) =

@@ -105,6 +105,22 @@ type Shape private (extents: int[], size: int) =
     interface IEquatable<Shape> with
         member this.Equals other = this.Equals other
 
+/// Checks of pictures that callers give as spans.
+[<RequireQualifiedAccess>]
+module internal Pixels =
+
+    /// Refuses as many numbers as are not a picture of the shape.
+    let require (layer: string) (shape: Shape) (length: int) =
+        if length <> shape.Size then
+            raise (
+                ShapeException(
+                    layer,
+                    Words.count shape.Size "number" "numbers" + " for a picture of shape " + string shape,
+                    string length,
+                    "Give height, width and channels of the picture."
+                )
+            )
+
 /// <summary>Height and width of a window, stride or dilation, in pixels.</summary>
 /// <remarks>An immutable value; a whole number stands for the same in both directions.</remarks>
 [<Struct; NoComparison>]

@@ -53,8 +53,10 @@ type TrainingSettings = {
     Optimizer: Optimizer
     /// <summary>Default: what goes with the last layer, see <c>Loss.standard</c>.</summary>
     Loss: Loss option
-    /// <summary>Decides shuffling and dropout. Default 0.</summary>
+    /// <summary>Decides shuffling, dropout and augmentation. Default 0.</summary>
     Seed: int
+    /// <summary>Random changes of the training pictures, anew in each epoch. Default none.</summary>
+    Augmentation: Augmentation
     /// <summary>Evaluated after each epoch. Default none.</summary>
     Validation: Dataset option
     /// <summary>What a sample of each class counts in the loss; default the same for all.</summary>
@@ -76,6 +78,7 @@ type TrainingSettings = {
         Optimizer = Optimizer.Adam()
         Loss = None
         Seed = 0
+        Augmentation = Augmentation.None
         Validation = None
         ClassWeights = None
         Plateau = None
@@ -179,12 +182,16 @@ module Training =
     /// The same settings give the same states to the last bit for any scheduler, whatever is evaluated in between.
     /// Gradients are of the loss's reduction over each batch, by default the mean.
     /// </remarks>
-    /// <exception cref="T:System.ArgumentException">The data do not fit the network; before any work.</exception>
+    /// <exception cref="T:System.ArgumentException">
+    /// The data do not fit the network, are of one class, or hold NaN or infinity; before any work. Pictures that are
+    /// not known to be finite, as those of bytes are, are all read once for that.
+    /// </exception>
     /// <exception cref="T:Cnn.NonFiniteException">A NaN or an infinity appeared; names layer and step.</exception>
     let resume (backend: Backend<'T>) (settings: TrainingSettings) (dataset: Dataset) (state: TrainingState<'T>) =
         let network = state.Network
 
         TrainingChecks.refuse
+            backend.Scheduler
             settings.BatchSize
             settings.ClassWeights
             network
@@ -196,6 +203,8 @@ module Training =
         let chunks = Optimizer.chunks network.Parameters
         let key = Key.ofSeed settings.Seed
         let dropout, shuffle = key.Child Purpose.Dropout, key.Child Purpose.Shuffle
+        let augmentation = key.Child Purpose.Augmentation
+        AugmentationStep.requirePicture settings.Augmentation.Steps dataset.Shape
         let batches = Dataset.batches settings.BatchSize settings.DropLast dataset.Count
         let samples = batches |> List.sumBy (fun struct (_, count) -> count)
 
@@ -204,12 +213,12 @@ module Training =
             let memory = StepMemory<'T> Sharding.Most
             let buffers = Array.init 2 (fun _ -> Arena<'T>(PackedWeights<'T>()))
 
-            let step (order: int[]) (labels: int[]) rate (point: Point<'T>) first count =
+            let step pictures (order: int[]) (labels: int[]) rate (point: Point<'T>) first count =
                 let t = point.Optimizer.Step
 
                 let batch = {
                     Count = count
-                    Read = fun workspace from size -> Dataset.read dataset order workspace (first + from) size
+                    Read = fun workspace from size -> Dataset.read pictures order workspace (first + from) size
                     Targets = Labels(ReadOnlyMemory(labels, first, count))
                     ClassWeights = settings.ClassWeights
                 }
@@ -259,6 +268,7 @@ module Training =
                 let turn = shuffle.Child(int64 number)
                 let order = turn.Permutation dataset.Count
                 let labels = order |> Array.map (fun i -> dataset.LabelMemory.Span[i])
+                let pictures = dataset.Augment(settings.Augmentation, augmentation.Child(int64 number))
 
                 // The rate at batch b of the epoch, the schedule's clock running within the epoch too.
                 let rateAt b =
@@ -270,7 +280,7 @@ module Training =
                     | [] -> Some(point, tally)
                     | _ when settings.Cancellation.IsCancellationRequested -> None
                     | struct (first, count) :: rest ->
-                        let point, value, correct = step order labels (rateAt tally.Batches) point first count
+                        let point, value, correct = step pictures order labels (rateAt tally.Batches) point first count
 
                         let tally = {
                             Batches = tally.Batches + 1

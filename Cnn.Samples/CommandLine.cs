@@ -22,6 +22,7 @@ internal static class CommandLine
             TrainCommand.Create(interruption.Token),
             SummaryCommand.Create(),
             BenchCommand.Create(),
+            ConvertCommand.Create(),
         };
 
         // The main job needs no words, and takes its options without its name.

@@ -15,13 +15,17 @@ internal sealed record DataSource(string Text, Func<Loading, (Dataset Train, Dat
 /// <summary>How pictures are brought in.</summary>
 /// <param name="Scheduler">Where drawing runs.</param>
 /// <param name="Seed">Decides who is held back for testing, where a source has no test set of its own.</param>
-internal sealed record Loading(IScheduler Scheduler, int Seed);
+/// <param name="Input">Height×width×channels that the network takes, to which photographs are brought.</param>
+internal sealed record Loading(IScheduler Scheduler, int Seed, Shape Input);
 
 /// <summary>The data sources of the command line.</summary>
 internal static class DataSources
 {
     private const int TrainPictures = 20_000;
     private const int TestPictures = 5_000;
+
+    /// <summary>Who is held back for testing, where a source has no test set of its own.</summary>
+    private const double TestShare = 0.2;
 
     private static readonly Kind[] Kinds =
     [
@@ -34,6 +38,7 @@ internal static class DataSources
             return (train, test);
         }),
         new("digits8x8", "FILE", (file, loading) => Digits8x8.Load(file, loading.Seed)),
+        new("folder", "DIR", Folder),
     ];
 
     private static string[] Forms => [.. Kinds.Select(kind => kind.Form)];
@@ -82,6 +87,30 @@ internal static class DataSources
     /// <summary>Pictures that the library draws itself, the same in every run.</summary>
     private static Kind Drawn(string name, Func<IScheduler, Key, int, Dataset> draw) => new(name, null, (_, loading) =>
         (draw(loading.Scheduler, Key.OfSeed(0), TrainPictures), draw(loading.Scheduler, Key.OfSeed(1), TestPictures)));
+
+    /// <summary>
+    /// Pictures of sub-folders, one for each class, in the size and the colours that the network takes: those of train and
+    /// of test, or else four fifths of each class to learn from and the others to test on.
+    /// </summary>
+    private static (Dataset Train, Dataset Test) Folder(string directory, Loading loading)
+    {
+        var options = new ImageFolderOptions(loading.Input[0], loading.Input[1], loading.Input[2]);
+        var hasParts = new[] { "train", "test" }.All(part => Directory.Exists(Path.Combine(directory, part)));
+        return hasParts
+            ? Both(FSharp.ImageFolder.loadSplit(loading.Scheduler, options, directory))
+            : HoldBack(directory, FSharp.ImageFolder.load(loading.Scheduler, options, directory), loading);
+    }
+
+    /// <summary>Pictures of a file without a test set: four fifths of each class to learn from, the others to test on.</summary>
+    private static (Dataset Train, Dataset Test) HoldBack(string path, Dataset pictures, Loading loading)
+    {
+        var split = pictures.StratifiedSplit(TestShare, Key.OfSeed(loading.Seed));
+        return split.Train.Count > 0 && split.Test.Count > 0
+            ? Both(split)
+            : throw new InvalidDataException($"{path} has too few pictures to learn from some and test on others.");
+    }
+
+    private static (Dataset Train, Dataset Test) Both(DatasetSplit split) => (split.Train, split.Test);
 
     private sealed record Kind(string Name, string? Parameter, Func<string, Loading, (Dataset, Dataset)> Load)
     {

@@ -51,7 +51,7 @@ internal static class TrainCommand
     {
         const string message = "Cancelled before the training began.";
         var scheduler = new CancellableScheduler(new ParallelScheduler(job.Threads), message, cancellationToken);
-        var (train, test) = job.Data.Load(new Loading(scheduler, job.Fit.Seed));
+        var (train, test) = job.Data.Load(new Loading(scheduler, job.Fit.Seed, network.Input));
         return cancellationToken.IsCancellationRequested
             ? throw new OperationCanceledException(message, cancellationToken)
             : (DataSources.Fit(train, job.Data, job.Net, network), DataSources.Fit(test, job.Data, job.Net, network));

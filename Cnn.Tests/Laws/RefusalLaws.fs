@@ -48,6 +48,87 @@ let ``the validation set must go with the training set`` () =
     Assert.That((refusal<ArgumentException>(validatedBy (data.Take 0) data)).Message, Does.Contain "validation set")
     Assert.That((refusal<ArgumentException>(fit (FitOptions()) (data.Take 0))).Message, Does.Contain "training set")
 
+/// The same refusal through both doors, before a step is taken.
+let private refusedByBoth (words: string list) (options: FitOptions) (train: Dataset) =
+    let network: Network<float32> =
+        Network.create
+            (Key.ofSeed 0)
+            shape
+            (Layers.ofSpecs [
+                Flatten FlattenOrder.RowMajor
+                Dense { Dense.Default with Units = 2; Activation = Activation.Softmax }
+            ])
+
+    let mutable steps = 0
+
+    let settings = {
+        TrainingSettings.Default with
+            Validation = Option.ofObj options.Validation
+            OnBatch = fun _ -> steps <- steps + 1
+    }
+
+    let core () = Training.run Backend.reference<float32> settings 1 train network |> ignore
+
+    for act in [ core; fit options train ] do
+        let message = (Assert.Catch<ArgumentException>(fun () -> act ()) |> nonNull).Message
+
+        for word in words do
+            Assert.That(message, Does.Contain word)
+
+    Assert.That(steps, Is.EqualTo 0)
+
+/// Whatever the numbers are, they are numbers; where they stand is said.
+[<Test>]
+let ``pixels that are NaN or infinite are refused before any work, in either set`` () =
+    for wrong in [ nanf; infinityf; -infinityf ] do
+        let pixels = Array.init 800 (fun i -> if i = 4 * 150 + 2 then wrong else float32 (i % 5) / 5.0f)
+        let labels = Array.init 200 (fun i -> i % 2)
+        let bad = Dataset.OfFloats(shape, ReadOnlyMemory pixels, labels, [ "a"; "b" ])
+        refusedByBoth [ "Picture 150"; "training set"; "NaN" ] (FitOptions()) bad
+        refusedByBoth [ "Picture 150"; "validation set" ] (FitOptions(Validation = bad)) data
+        // Those of a preprocessing that makes them.
+        let huge = Preprocessing.Scale(1e38).Then(Preprocessing.Scale 10.0)
+        refusedByBoth [ "training set"; "NaN" ] (FitOptions()) (data.Preprocess huge)
+
+/// Bytes are finite by construction, whatever is taken, padded or normalised of them; they are not read for that.
+[<Test>]
+let ``pictures that are finite by construction are not read before the training`` () =
+    let bytes =
+        Dataset.OfBytes(shape, ReadOnlyMemory(Array.zeroCreate 32), Array.init 8 (fun i -> i % 2), [ "a"; "b" ])
+
+    let made = (bytes.Take 6).Preprocess(Preprocessing.Mnist).Concat(bytes.Preprocess Preprocessing.Mnist)
+    let reads = ref 0
+
+    let counted =
+        Dataset.Create(
+            shape,
+            data.Labels,
+            data.ClassNames,
+            PictureReader(fun i destination ->
+                Threading.Interlocked.Increment(&reads.contents) |> ignore
+                data.Read(i, destination))
+        )
+
+    let states data = Training.epochs Backend.reference<float32> TrainingSettings.Default data
+
+    let network: Network<float32> =
+        Network.create
+            (Key.ofSeed 0)
+            shape
+            (Layers.ofSpecs [ Flatten FlattenOrder.RowMajor; Dense { Dense.Default with Units = 2 } ])
+
+    states made network |> ignore
+    states counted network |> ignore
+    Assert.That(reads.Value, Is.EqualTo data.Count)
+
+[<Test>]
+let ``what is of one class, empty, or of another size is refused by both doors`` () =
+    refusedByBoth [ "'b'"; "two classes" ] (FitOptions()) (data.OfClasses "b")
+    refusedByBoth [ "training set"; "empty" ] (FitOptions()) (data.Take 0)
+    refusedByBoth [ "validation set"; "empty" ] (FitOptions(Validation = data.Take 0)) data
+    refusedByBoth [ "2×2×1"; "3×3×1" ] (FitOptions()) (data.Pad(3, 3))
+    refusedByBoth [ "3 classes"; "2 outputs" ] (FitOptions()) (pictures 9 [ "a"; "b"; "c" ])
+
 /// Classes are told apart by the elements of a vector.
 [<Test>]
 let ``a network that gives no vector is not trained`` () =
