@@ -25,6 +25,7 @@ internal static class CommandLine
             SummaryCommand.Create(),
             BenchCommand.Create(),
             DownloadCommand.Create(interruption.Token),
+            ConvertCommand.Create(),
         };
 
         // The main job needs no words, and takes its options without its name.
