@@ -158,6 +158,9 @@ module Network =
     /// <remarks><see cref="P:Cnn.FSharp.Rewriting.inference"/>, with the bounds stated there. A predictor does this by itself.</remarks>
     let forInference (network: Network<'T>) = rewrite Rewriting.inference network
 
+    /// An equal network whose convolutions are cross-correlations with the rotated kernels.
+    let internal correlating (network: Network<'T>) = rewrite [ Rewriting.rotateKernel ] network
+
     /// <summary>The network with some of its layers frozen: their weights move from θ to the state and stay as they are.</summary>
     /// <remarks>Layers are told by the names of the summary, as in conv2d_1. Convolutional and dense layers can be frozen.</remarks>
     let freeze (isFrozen: string -> bool) (network: Network<'T>) : Network<'T> =

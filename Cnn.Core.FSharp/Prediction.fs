@@ -19,7 +19,7 @@ type Predictor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(bac
     // Weights are packed by the identity of their tensors: rewritten for each answer they would be packed for each.
     let parts =
         let rewritten = Network.forInference network
-        Layer.place rewritten.Layer rewritten.Parameters rewritten.State
+        Layer.weigh rewritten.Layer rewritten.Parameters rewritten.State
 
     /// Samples that one iteration of a parallel loop takes.
     let piece = 32
