@@ -536,6 +536,17 @@ let private folder () =
 let private sound () = Directory.GetFiles(folder (), "*.jpg")
 
 [<Test>]
+let ``sample files are as libjpeg reads them, within 3`` () =
+    for path in sound () do
+        let expected = path[.. path.Length - 5] + ".expected.png"
+        let wanted = (PngCodec() :> IImageCodec).Decode(expected, ReadOnlyMemory(File.ReadAllBytes expected))
+        let found = decode (File.ReadAllBytes path)
+        Assert.That(found.Shape, equalTo wanted.Shape, path)
+
+        for a, b in Seq.zip (pixels wanted) (pixels found) do
+            Assert.That(int b, Is.EqualTo(int a).Within 3, path)
+
+[<Test>]
 let ``bad sample files are refused`` () =
     let bad = Directory.GetFiles(Path.Combine(folder (), "bad"), "*.jpg")
     Assert.That(bad, Has.Length.EqualTo 13)
