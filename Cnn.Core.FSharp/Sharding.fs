@@ -81,12 +81,6 @@ module internal Sharding =
     [<Literal>]
     let private Target = 1048576
 
-    /// A stretch of layers that sample by sample runs alone, or one layer that needs the whole batch.
-    [<NoEquality; NoComparison>]
-    type Segment<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> =
-        | Each of Layer<'T>
-        | Whole of Primitive<'T>
-
     /// What is the same for all steps of a training, the memory among it: for one step at a time.
     [<NoEquality; NoComparison>]
     type Plan<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
