@@ -147,12 +147,7 @@ module Checkpoint =
             let model = {
                 checkpoint.Model with
                     Network = network
-                    Training =
-                        Some {
-                            training with
-                                Epoch = state.History.Length
-                                History = state.History
-                        }
+                    Training = Some { training with Epoch = state.History.Length; History = state.History }
             }
 
             let texts, arrays = ModelFile.pack model
@@ -206,7 +201,11 @@ module Checkpoint =
                 raise (DataFormatException(file, array.Offset, expected, string (Enum.GetName array.Type)))
 
         let json =
-            Json.parse file ModelFile.HeaderOffset ModelFile.CheckpointKey (ModelFile.textOf file contents ModelFile.CheckpointKey)
+            Json.parse
+                file
+                ModelFile.HeaderOffset
+                ModelFile.CheckpointKey
+                (ModelFile.textOf file contents ModelFile.CheckpointKey)
 
         let training =
             match model.Training with
@@ -289,18 +288,17 @@ module Checkpoint =
     /// <exception cref="T:Cnn.DataFormatException">None of them can be read; tells what is wrong with the latest.</exception>
     /// <exception cref="T:System.IO.IOException">A file cannot be read.</exception>
     let latest (folder: string) : (string * Checkpoint<'T>) option =
-        let rec first files =
-            match files with
-            | [] -> None
-            | file :: older ->
+        let rec first (refusal: DataFormatException option) files =
+            match files, refusal with
+            | [], None -> None
+            | [], Some latest -> raise latest
+            | file :: older, _ ->
                 try
                     Some(file, read file (ReadOnlyMemory(File.ReadAllBytes file)))
-                with :? DataFormatException ->
-                    match first older with
-                    | Some found -> Some found
-                    | None -> reraise ()
+                with :? DataFormatException as e ->
+                    first (Some(Option.defaultValue e refusal)) older
 
-        first (files folder)
+        first None (files folder)
 
     /// Refuses to go on with other settings than those that the checkpoint was made with.
     let private requireSame file (made: Map<string, string>) (wanted: Map<string, string>) =
@@ -356,8 +354,7 @@ module Checkpoint =
         if not isResumed && not (files folder).IsEmpty then
             raise (
                 ArgumentException(
-                    "There are checkpoints in " + folder + " already: go on from them, or train into another folder.",
-                    nameof folder
+                    "There are checkpoints in " + folder + " already: go on from them, or train into another folder."
                 )
             )
 
@@ -376,7 +373,12 @@ module Checkpoint =
                     )
                 then
                     raise (
-                        DataFormatException(file, ModelFile.HeaderOffset, "the slots of " + string settings.Optimizer, "others")
+                        DataFormatException(
+                            file,
+                            ModelFile.HeaderOffset,
+                            "the slots of " + string settings.Optimizer,
+                            "others"
+                        )
                     )
 
                 state

@@ -127,8 +127,7 @@ module ModelFile =
             writer.WriteEndObject())
 
     /// The layers and the shape of the input as text.
-    let internal architecture (network: Network<'T>) =
-        ArchitectureJson.write network.Input (Layer.specs network.Layer)
+    let internal architecture (network: Network<'T>) = ArchitectureJson.write network.Input (Layer.specs network.Layer)
 
     /// The texts and arrays of a model's file.
     let internal pack (model: SavedModel<'T>) : Map<string, string> * NamedArray list =
@@ -145,8 +144,7 @@ module ModelFile =
 
         texts, Weights.named model.Network |> List.map (fun (name, tensor) -> NamedArray.ofTensor name tensor)
 
-    let private refuse file expected found : 'R =
-        raise (DataFormatException(file, HeaderOffset, expected, found))
+    let private refuse file expected found : 'R = raise (DataFormatException(file, HeaderOffset, expected, found))
 
     /// The text of a key.
     let internal textOf file (contents: SafetensorsFile) key =
@@ -177,7 +175,12 @@ module ModelFile =
     let private tensorOf file (array: NamedArray) shape : Tensor<'T> =
         if array.Shape <> shape then
             raise (
-                DataFormatException(file, array.Offset, "shape " + string shape + " of " + array.Name, string array.Shape)
+                DataFormatException(
+                    file,
+                    array.Offset,
+                    "shape " + string shape + " of " + array.Name,
+                    string array.Shape
+                )
             )
 
         match array.Type with
@@ -220,7 +223,8 @@ module ModelFile =
 
         {
             Network = network
-            ClassNames = SavedModel.Names(network, Json.get "class_names" json |> Json.items Int32.MaxValue |> Seq.map Json.text)
+            ClassNames =
+                SavedModel.Names(network, Json.get "class_names" json |> Json.items Int32.MaxValue |> Seq.map Json.text)
             Preprocessing = Preprocessing.read file HeaderOffset (Json.get "preprocessing" json).Element
             Seed = Json.tryGet "seed" json |> Option.map Json.whole
             Training = Json.tryGet "training" json |> Option.map training
@@ -242,8 +246,7 @@ module ModelFile =
         let isCheckpoint = contents.Metadata.ContainsKey CheckpointKey
 
         match contents.Arrays |> List.tryFind (fun array -> not (isCheckpoint || used.Contains array.Name)) with
-        | Some array ->
-            raise (DataFormatException(file, array.Offset, "an array of a layer of the model", array.Name))
+        | Some array -> raise (DataFormatException(file, array.Offset, "an array of a layer of the model", array.Name))
         | None -> model
 
     /// <summary>The model in the bytes of a file; its numbers are rounded where the file holds more exact ones.</summary>

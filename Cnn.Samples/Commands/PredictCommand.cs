@@ -13,9 +13,9 @@ internal static class PredictCommand
     public static Command Create()
     {
         var file = Arguments.Model();
-        var pictures = new Argument<string[]>("PICTURE...")
+        var pictures = new Argument<string[]>("PICTURE")
         {
-            HelpName = "PICTURE...",
+            HelpName = "PICTURE",
             Arity = ArgumentArity.OneOrMore,
             Description = $"Files of pictures: {string.Join(", ", ImageCodecs.Default.Select(codec => codec.Name))}.",
         };
