@@ -49,9 +49,4 @@ module internal Inflate =
             bytes
 
     /// The bytes of a zlib stream, its checksum verified; `most` bounds what may come out.
-    let zlib file most (bytes: byte[]) =
-        // The runtime calls this an error of input and output.
-        if bytes.Length > 1 && bytes[1] &&& 0x20uy <> 0uy then
-            raise (DataFormatException(file, 1L, "a zlib stream without a preset dictionary", "one with it"))
-
-        expand file most "zlib" (fun s -> new ZLibStream(s, CompressionMode.Decompress)) bytes
+    let zlib file most bytes = expand file most "zlib" (fun s -> new ZLibStream(s, CompressionMode.Decompress)) bytes
