@@ -38,11 +38,19 @@ module private FourFiles =
 
         Dataset.OfBytes(Shape.Of(pictures.Extents[1], pictures.Extents[2], 1), pictures.Data, labels, names)
 
-    let parse names (imagesFile: string) images (labelsFile: string) labels =
+    let private requireAll imagesFile images labelsFile labels =
+        ArgumentNullException.ThrowIfNull(imagesFile, nameof imagesFile)
+        ArgumentNullException.ThrowIfNull(images, nameof images)
+        ArgumentNullException.ThrowIfNull(labelsFile, nameof labelsFile)
+        ArgumentNullException.ThrowIfNull(labels, nameof labels)
+
+    let parse names (imagesFile: string) (images: byte[]) (labelsFile: string) (labels: byte[]) =
+        requireAll imagesFile images labelsFile labels
         let classes = Files.readBytes labelsFile labels (Idx.read 1)
         dataset names imagesFile (Files.readBytes imagesFile images (Idx.read 3)) labelsFile classes
 
-    let read names (imagesFile: string) images (labelsFile: string) labels =
+    let read names (imagesFile: string) (images: Stream) (labelsFile: string) (labels: Stream) =
+        requireAll imagesFile images labelsFile labels
         let classes = Files.readStream labelsFile labels (Idx.read 1)
         dataset names imagesFile (Files.readStream imagesFile images (Idx.read 3)) labelsFile classes
 

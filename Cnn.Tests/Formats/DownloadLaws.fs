@@ -234,6 +234,12 @@ let ``a server that ignores the range sends all, and all is taken from the begin
         let bytes = content 100_000
         Assert.That(comesBy bytes [ Truncate 60_000; IgnoreRange ] folder, equalTo [ 0; 60_000 ]))
 
+    // What was here is gone, even if it was longer.
+    inFolder (fun folder ->
+        Directory.CreateDirectory folder |> ignore
+        File.WriteAllBytes(Path.Combine(folder, name + ".part"), content 300)
+        Assert.That(comesBy (content 200) [ IgnoreRange ] folder, equalTo [ 300 ]))
+
 [<Test>]
 let ``wrong bytes, or a wrong beginning, are fetched once more and wholly`` () =
     let bytes = content 50_000
