@@ -1,7 +1,10 @@
 namespace Cnn
 
+open System
 open System.IO
 open System.Runtime.InteropServices
+open System.Threading
+open System.Threading.Tasks
 open Cnn.FSharp
 
 /// The doors that CIFAR-10 and CIFAR-100 have in common.
@@ -16,7 +19,8 @@ module private Cifar =
         let labels = records |> Array.map (fun record -> int record.Labels[place])
         let planes = records |> Array.map _.Planes
 
-        Dataset.Create(
+        Dataset.Bounded(
+            1.0,
             shape,
             labels,
             names,
@@ -66,6 +70,39 @@ type Cifar10 private () =
         let part paths = Cifar.readAll classes paths |> Cifar.dataset names 0
         let test = find test
         DatasetSplit(part train, part [ test ])
+
+    /// <summary>Brings the files into a folder, where they are not there already, and loads them.</summary>
+    /// <remarks>A file of the same name with other contents is replaced: give each data set a folder of its own.</remarks>
+    /// <param name="directory">Made if it is not there.</param>
+    /// <param name="baseAddress">Another folder on the net with the same files. Default null: the authors' page.</param>
+    /// <param name="progress">Told as bytes arrive. Default null: nobody.</param>
+    /// <param name="cancellationToken">Ends it; what has come stays, and the next call goes on from there.</param>
+    /// <exception cref="T:Cnn.DownloadException">A file cannot be fetched; tells address, reason and where to put it by hand.</exception>
+    /// <exception cref="T:Cnn.DataFormatException">A file has not the checksum that its publisher gives.</exception>
+    static member DownloadAsync
+        (
+            directory: string,
+            [<Optional; DefaultParameterValue(null: Uri | null)>] baseAddress: Uri | null,
+            [<Optional; DefaultParameterValue(null: IProgress<DownloadProgress> | null)>] progress:
+                IProgress<DownloadProgress> | null,
+            [<Optional>] cancellationToken: CancellationToken
+        ) : Task<DatasetSplit> =
+        Download.thenLoad Download.cifar10 Cifar10.Load directory baseAddress progress cancellationToken
+
+    /// <summary><c>DownloadAsync</c>, waited for.</summary>
+    /// <param name="directory">Made if it is not there.</param>
+    /// <param name="baseAddress">Another folder on the net with the same files. Default null: the authors' page.</param>
+    /// <param name="progress">Told as bytes arrive. Default null: nobody.</param>
+    /// <exception cref="T:Cnn.DownloadException">A file cannot be fetched; tells address, reason and where to put it by hand.</exception>
+    /// <exception cref="T:Cnn.DataFormatException">A file has not the checksum that its publisher gives.</exception>
+    static member Download
+        (
+            directory: string,
+            [<Optional; DefaultParameterValue(null: Uri | null)>] baseAddress: Uri | null,
+            [<Optional; DefaultParameterValue(null: IProgress<DownloadProgress> | null)>] progress:
+                IProgress<DownloadProgress> | null
+        ) =
+        Cifar10.DownloadAsync(directory, baseAddress, progress).GetAwaiter().GetResult()
 
 /// <summary>Which of the two labels of CIFAR-100 is learnt.</summary>
 type Cifar100Labels =
@@ -140,3 +177,46 @@ wardrobe whale willow_tree wolf woman worm"
         let train, test = find "train.bin", find "test.bin"
         let part path = Cifar.readAll classes [ path ] |> dataset labels
         DatasetSplit(part train, part test)
+
+    /// <summary>Brings the files into a folder, where they are not there already, and loads them.</summary>
+    /// <remarks>A file of the same name with other contents is replaced: give each data set a folder of its own.</remarks>
+    /// <param name="directory">Made if it is not there.</param>
+    /// <param name="labels">Which labels; the fine ones unless told.</param>
+    /// <param name="baseAddress">Another folder on the net with the same files. Default null: the authors' page.</param>
+    /// <param name="progress">Told as bytes arrive. Default null: nobody.</param>
+    /// <param name="cancellationToken">Ends it; what has come stays, and the next call goes on from there.</param>
+    /// <exception cref="T:Cnn.DownloadException">A file cannot be fetched; tells address, reason and where to put it by hand.</exception>
+    /// <exception cref="T:Cnn.DataFormatException">A file has not the checksum that its publisher gives.</exception>
+    static member DownloadAsync
+        (
+            directory: string,
+            [<Optional; DefaultParameterValue(Cifar100Labels.Fine)>] labels: Cifar100Labels,
+            [<Optional; DefaultParameterValue(null: Uri | null)>] baseAddress: Uri | null,
+            [<Optional; DefaultParameterValue(null: IProgress<DownloadProgress> | null)>] progress:
+                IProgress<DownloadProgress> | null,
+            [<Optional>] cancellationToken: CancellationToken
+        ) : Task<DatasetSplit> =
+        Download.thenLoad
+            Download.cifar100
+            (fun folder -> Cifar100.Load(folder, labels))
+            directory
+            baseAddress
+            progress
+            cancellationToken
+
+    /// <summary><c>DownloadAsync</c>, waited for.</summary>
+    /// <param name="directory">Made if it is not there.</param>
+    /// <param name="labels">Which labels; the fine ones unless told.</param>
+    /// <param name="baseAddress">Another folder on the net with the same files. Default null: the authors' page.</param>
+    /// <param name="progress">Told as bytes arrive. Default null: nobody.</param>
+    /// <exception cref="T:Cnn.DownloadException">A file cannot be fetched; tells address, reason and where to put it by hand.</exception>
+    /// <exception cref="T:Cnn.DataFormatException">A file has not the checksum that its publisher gives.</exception>
+    static member Download
+        (
+            directory: string,
+            [<Optional; DefaultParameterValue(Cifar100Labels.Fine)>] labels: Cifar100Labels,
+            [<Optional; DefaultParameterValue(null: Uri | null)>] baseAddress: Uri | null,
+            [<Optional; DefaultParameterValue(null: IProgress<DownloadProgress> | null)>] progress:
+                IProgress<DownloadProgress> | null
+        ) =
+        Cifar100.DownloadAsync(directory, labels, baseAddress, progress).GetAwaiter().GetResult()

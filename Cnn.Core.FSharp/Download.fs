@@ -57,7 +57,7 @@ type DownloadFile = {
     Name: string
     /// <summary>The MD5 that its publisher gives, in small hexadecimal digits.</summary>
     Md5: string
-    /// <summary>Files that are unpacked from it, where it is a .tar.gz; empty where it is none.</summary>
+    /// <summary>Files that are unpacked from it, as it names them, where it is a .tar.gz; empty where it is none.</summary>
     Parts: string list
 }
 
@@ -132,7 +132,7 @@ module Download =
         ]
     }
 
-    /// <summary>CIFAR-10, binary version: an archive of 170 MB, unpacked beside it.</summary>
+    /// <summary>CIFAR-10, binary version: an archive of 170 MB, unpacked beside it into cifar-10-batches-bin.</summary>
     let cifar10 = {
         BaseAddress = Uri "https://www.cs.toronto.edu/~kriz/"
         Files = [
@@ -141,18 +141,21 @@ module Download =
                 Md5 = "c32a1d4ab5d03f1284b67883e8d87530"
                 Parts =
                     [ for i in 1..5 -> "data_batch_" + string i + ".bin" ] @ [ "test_batch.bin"; "batches.meta.txt" ]
+                    |> List.map (fun name -> "cifar-10-batches-bin/" + name)
             }
         ]
     }
 
-    /// <summary>CIFAR-100, binary version: an archive of 169 MB, unpacked beside it.</summary>
+    /// <summary>CIFAR-100, binary version: an archive of 169 MB, unpacked beside it into cifar-100-binary.</summary>
     let cifar100 = {
         BaseAddress = Uri "https://www.cs.toronto.edu/~kriz/"
         Files = [
             {
                 Name = "cifar-100-binary.tar.gz"
                 Md5 = "03b5dce01913d631647c71ecec9e9cb8"
-                Parts = [ "train.bin"; "test.bin"; "coarse_label_names.txt"; "fine_label_names.txt" ]
+                Parts =
+                    [ "train.bin"; "test.bin"; "coarse_label_names.txt"; "fine_label_names.txt" ]
+                    |> List.map (fun name -> "cifar-100-binary/" + name)
             }
         ]
     }
@@ -179,7 +182,8 @@ module Download =
         let info = FileInfo path
         if info.Exists then info.Length else 0L
 
-    /// A task that has to be done within a time of silence; a TimeoutException where it is not.
+    /// Work of the network that has to be done within a time of silence. What goes wrong with it is a TimeoutException or
+    /// an HttpRequestException, so that it is not taken for an error of the disk.
     let private within (time: TimeSpan) (cancellation: CancellationToken) (work: CancellationToken -> Task<'R>) =
         task {
             use limited = CancellationTokenSource.CreateLinkedTokenSource cancellation
@@ -187,9 +191,11 @@ module Download =
 
             try
                 return! work limited.Token
-            with :? OperationCanceledException as e when not cancellation.IsCancellationRequested ->
+            with
+            | :? OperationCanceledException as e when not cancellation.IsCancellationRequested ->
                 let seconds = time.TotalSeconds.ToString("0.###", Globalization.CultureInfo.InvariantCulture)
                 return raise (TimeoutException("the server was silent for " + seconds + " s", e))
+            | :? IOException as e -> return raise (HttpRequestException(e.Message, e))
         }
 
     /// What a server said that asking again does not change.
@@ -288,8 +294,7 @@ module Download =
                 with
                 | Refusal reason -> giveUp reason null
                 | :? HttpRequestException
-                | :? TimeoutException
-                | :? HttpIOException as e ->
+                | :? TimeoutException as e ->
                     let here = length partial
                     failures <- if here > furthest then 0 else failures + 1
                     furthest <- max furthest here
@@ -313,11 +318,10 @@ module Download =
             let rec next () =
                 match tar.GetNextEntry() with
                 | NonNull entry ->
-                    let name = string (Path.GetFileName entry.Name)
-
-                    if List.contains name missing && entry.EntryType = TarEntryType.RegularFile then
-                        let target = Path.Combine(directory, name)
+                    if List.contains entry.Name missing && entry.EntryType = TarEntryType.RegularFile then
+                        let target = Path.Combine(directory, entry.Name)
                         let temporary = target + ".part"
+                        Directory.CreateDirectory(string (Path.GetDirectoryName target)) |> ignore
 
                         match entry.DataStream with
                         | NonNull content ->

@@ -27,19 +27,20 @@ type FashionMnist private () =
     /// <summary>Pictures and labels from the bytes of two IDX files, gzip-compressed or not. Pure.</summary>
     /// <exception cref="T:Cnn.DataFormatException">The bytes are no such files, or do not go together.</exception>
     static member Parse(imagesFile: string, images: byte[], labelsFile: string, labels: byte[]) =
-        Mnist.ParseAs(clothes, imagesFile, images, labelsFile, labels)
+        FourFiles.parse clothes imagesFile images labelsFile labels
 
     /// <summary>Pictures and labels from two streams of IDX files, gzip-compressed or not; the streams stay open.</summary>
     /// <exception cref="T:Cnn.DataFormatException">The streams hold no such files, or do not go together.</exception>
     static member Read(imagesFile: string, images: Stream, labelsFile: string, labels: Stream) =
-        Mnist.ReadAs(clothes, imagesFile, images, labelsFile, labels)
+        FourFiles.read clothes imagesFile images labelsFile labels
 
-    /// <summary>The four files in a folder, named as those of MNIST, with or without the ending .gz.</summary>
+    /// <summary>The four files of Fashion-MNIST in a folder, named as those of MNIST, with or without the ending .gz.</summary>
     /// <exception cref="T:System.IO.FileNotFoundException">A file is missing; tells which.</exception>
     /// <exception cref="T:Cnn.DataFormatException">A file is not what its name says.</exception>
-    static member Load(directory: string) = Mnist.LoadAs("Fashion-MNIST", clothes, directory)
+    static member Load(directory: string) = FourFiles.load "Fashion-MNIST" clothes directory
 
-    /// <summary>Brings the four files into a folder, where they are not there already, and loads them.</summary>
+    /// <summary>Brings the files into a folder, where they are not there already, and loads them.</summary>
+    /// <remarks>A file of the same name with other contents is replaced: give each data set a folder of its own.</remarks>
     /// <param name="directory">Made if it is not there.</param>
     /// <param name="baseAddress">Another folder on the net with the same files. Default null: the authors' repository.</param>
     /// <param name="progress">Told as bytes arrive. Default null: nobody.</param>

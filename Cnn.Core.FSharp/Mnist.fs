@@ -7,13 +7,16 @@ open System.Threading
 open System.Threading.Tasks
 open Cnn.FSharp
 
-/// <summary>MNIST: handwritten digits, 28×28×1, 60,000 to learn from and 10,000 to test on (LeCun, Cortes, Burges).</summary>
-[<AbstractClass; Sealed>]
-type Mnist private () =
+/// What data sets in the four files of MNIST have in common; only the names of the classes differ.
+module internal FourFiles =
 
-    static let digits = Array.init 10 string
-
-    static let dataset (names: string[]) (imagesFile: string) (pictures: IdxArray) (labelsFile: string) (classes: IdxArray) =
+    let private dataset
+        (names: string[])
+        (imagesFile: string)
+        (pictures: IdxArray)
+        (labelsFile: string)
+        (classes: IdxArray)
+        =
         if classes.Data.Length <> pictures.Extents[0] then
             raise (
                 DataFormatException(
@@ -35,16 +38,23 @@ type Mnist private () =
 
         Dataset.OfBytes(Shape.Of(pictures.Extents[1], pictures.Extents[2], 1), pictures.Data, labels, names)
 
-    /// The same with names for the classes: there are other data sets of this format.
-    static member internal ParseAs(names: string[], imagesFile: string, images: byte[], labelsFile: string, labels) =
+    let private requireAll imagesFile images labelsFile labels =
+        ArgumentNullException.ThrowIfNull(imagesFile, nameof imagesFile)
+        ArgumentNullException.ThrowIfNull(images, nameof images)
+        ArgumentNullException.ThrowIfNull(labelsFile, nameof labelsFile)
+        ArgumentNullException.ThrowIfNull(labels, nameof labels)
+
+    let parse names (imagesFile: string) (images: byte[]) (labelsFile: string) (labels: byte[]) =
+        requireAll imagesFile images labelsFile labels
         let classes = Files.readBytes labelsFile labels (Idx.read 1)
         dataset names imagesFile (Files.readBytes imagesFile images (Idx.read 3)) labelsFile classes
 
-    static member internal ReadAs(names: string[], imagesFile: string, images: Stream, labelsFile: string, labels) =
+    let read names (imagesFile: string) (images: Stream) (labelsFile: string) (labels: Stream) =
+        requireAll imagesFile images labelsFile labels
         let classes = Files.readStream labelsFile labels (Idx.read 1)
         dataset names imagesFile (Files.readStream imagesFile images (Idx.read 3)) labelsFile classes
 
-    static member internal LoadAs(title: string, names: string[], directory: string) =
+    let load title names (directory: string) =
         ArgumentNullException.ThrowIfNull(directory, nameof directory)
         let find = Files.find title "the four files of the data set" [ directory ]
         let pair name = find (name + "-images-idx3-ubyte"), find (name + "-labels-idx1-ubyte")
@@ -55,22 +65,29 @@ type Mnist private () =
 
         DatasetSplit(part train, part test)
 
+/// <summary>MNIST: handwritten digits, 28×28×1, 60,000 to learn from and 10,000 to test on (LeCun, Cortes, Burges).</summary>
+[<AbstractClass; Sealed>]
+type Mnist private () =
+
+    static let digits = Array.init 10 string
+
     /// <summary>Pictures and labels from the bytes of two IDX files, gzip-compressed or not. Pure.</summary>
     /// <exception cref="T:Cnn.DataFormatException">The bytes are no such files, or do not go together.</exception>
     static member Parse(imagesFile: string, images: byte[], labelsFile: string, labels: byte[]) =
-        Mnist.ParseAs(digits, imagesFile, images, labelsFile, labels)
+        FourFiles.parse digits imagesFile images labelsFile labels
 
     /// <summary>Pictures and labels from two streams of IDX files, gzip-compressed or not; the streams stay open.</summary>
     /// <exception cref="T:Cnn.DataFormatException">The streams hold no such files, or do not go together.</exception>
     static member Read(imagesFile: string, images: Stream, labelsFile: string, labels: Stream) =
-        Mnist.ReadAs(digits, imagesFile, images, labelsFile, labels)
+        FourFiles.read digits imagesFile images labelsFile labels
 
     /// <summary>The four files of MNIST in a folder, with or without the ending .gz.</summary>
     /// <exception cref="T:System.IO.FileNotFoundException">A file is missing; tells which.</exception>
     /// <exception cref="T:Cnn.DataFormatException">A file is not what its name says.</exception>
-    static member Load(directory: string) = Mnist.LoadAs("MNIST", digits, directory)
+    static member Load(directory: string) = FourFiles.load "MNIST" digits directory
 
-    /// <summary>Brings the four files into a folder, where they are not there already, and loads them.</summary>
+    /// <summary>Brings the files into a folder, where they are not there already, and loads them.</summary>
+    /// <remarks>A file of the same name with other contents is replaced: give each data set a folder of its own.</remarks>
     /// <param name="directory">Made if it is not there.</param>
     /// <param name="baseAddress">Another folder on the net with the same files. Default null: a public copy of the originals.</param>
     /// <param name="progress">Told as bytes arrive. Default null: nobody.</param>

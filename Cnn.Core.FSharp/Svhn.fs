@@ -3,6 +3,8 @@ namespace Cnn
 open System
 open System.IO
 open System.Runtime.InteropServices
+open System.Threading
+open System.Threading.Tasks
 open Cnn.FSharp
 
 /// <summary>
@@ -61,7 +63,8 @@ type Svhn private () =
 
         let picture = height * width * channels
 
-        Dataset.Create(
+        Dataset.Bounded(
+            1.0,
             Shape.Of(height, width, channels),
             classes,
             digits,
@@ -93,3 +96,36 @@ type Svhn private () =
         let train, test = List.map find names, find "test"
         let read path = Files.read path dataset
         DatasetSplit(train |> List.map read |> List.reduce (fun all more -> all.Concat more), read test)
+
+    /// <summary>Brings the files into a folder, where they are not there already, and loads them.</summary>
+    /// <remarks>A file of the same name with other contents is replaced: give each data set a folder of its own.</remarks>
+    /// <param name="directory">Made if it is not there.</param>
+    /// <param name="baseAddress">Another folder on the net with the same files. Default null: the authors' page.</param>
+    /// <param name="progress">Told as bytes arrive. Default null: nobody.</param>
+    /// <param name="cancellationToken">Ends it; what has come stays, and the next call goes on from there.</param>
+    /// <exception cref="T:Cnn.DownloadException">A file cannot be fetched; tells address, reason and where to put it by hand.</exception>
+    /// <exception cref="T:Cnn.DataFormatException">A file has not the checksum that its publisher gives.</exception>
+    static member DownloadAsync
+        (
+            directory: string,
+            [<Optional; DefaultParameterValue(null: Uri | null)>] baseAddress: Uri | null,
+            [<Optional; DefaultParameterValue(null: IProgress<DownloadProgress> | null)>] progress:
+                IProgress<DownloadProgress> | null,
+            [<Optional>] cancellationToken: CancellationToken
+        ) : Task<DatasetSplit> =
+        Download.thenLoad Download.svhn Svhn.Load directory baseAddress progress cancellationToken
+
+    /// <summary><c>DownloadAsync</c>, waited for.</summary>
+    /// <param name="directory">Made if it is not there.</param>
+    /// <param name="baseAddress">Another folder on the net with the same files. Default null: the authors' page.</param>
+    /// <param name="progress">Told as bytes arrive. Default null: nobody.</param>
+    /// <exception cref="T:Cnn.DownloadException">A file cannot be fetched; tells address, reason and where to put it by hand.</exception>
+    /// <exception cref="T:Cnn.DataFormatException">A file has not the checksum that its publisher gives.</exception>
+    static member Download
+        (
+            directory: string,
+            [<Optional; DefaultParameterValue(null: Uri | null)>] baseAddress: Uri | null,
+            [<Optional; DefaultParameterValue(null: IProgress<DownloadProgress> | null)>] progress:
+                IProgress<DownloadProgress> | null
+        ) =
+        Svhn.DownloadAsync(directory, baseAddress, progress).GetAwaiter().GetResult()

@@ -36,6 +36,7 @@ internal static class DataSources
         Drawn("synthetic-color", (scheduler, key, count) => FSharp.SyntheticDigits.colorDataset(scheduler, key, 32, count)),
         Drawn("synthetic-glyphs", (scheduler, key, count) => FSharp.SyntheticGlyphs.dataset(scheduler, key, 32, count)),
         new("mnist", "DIR", (folder, _) => Both(Mnist.Load(folder))),
+        new("fashion-mnist", "DIR", (folder, _) => Both(FashionMnist.Load(folder))),
         new("digits8x8", "FILE", (file, loading) => HoldBack(file, Csv.Load(file, Digits8x8), loading)),
         new("cifar10", "DIR", (folder, _) => Both(Cifar10.Load(folder))),
         new("cifar100", "DIR", (folder, _) => Both(Cifar100.Load(folder))),

@@ -169,8 +169,8 @@ module MatFile =
         source.Skip(padding, "padding")
         payload
 
-    /// The array of an element of `size` bytes, if it is one of those that are looked for.
-    let private array isBig (wanted: string list) (source: ByteSource) (size: int64) =
+    /// The array of an element, if it is one of those that are looked for; else its first parts only are read.
+    let private array isBig (wanted: string list) (source: ByteSource) =
         let start = source.Position
         let flags = part isBig source "array flags" [ 6 ] 8L
 
@@ -179,18 +179,9 @@ module MatFile =
 
         let kind, isComplex = int (uint32 isBig flags 0 &&& 0xFFu), uint32 isBig flags 0 &&& 0x800u <> 0u
 
-        let finish found =
-            let left = start + size - source.Position
-
-            if left < 0L then
-                source.RefuseAt(start, "an array of " + string size + " bytes", string (size - left))
-
-            source.Skip(left, "an array")
-            found
-
         // Functions and opaque objects (16, 17) have no extents and no name here.
         if kind > 15 then
-            finish None
+            None
         else
             let offset = source.Position
             let sizes = part isBig source "extents" [ 5; 6 ] 256L
@@ -201,7 +192,7 @@ module MatFile =
             let name = Encoding.UTF8.GetString(part isBig source "a name" [ 1; 16 ] 1024L)
 
             if not (List.contains name wanted) then
-                finish None
+                None
             else
                 if kind < 6 || isComplex then
                     source.RefuseAt(
@@ -230,17 +221,24 @@ module MatFile =
                 let data = source.Take(count, "the variable " + name)
                 source.Skip(padding, "padding")
 
-                finish (
-                    Some {
-                        Name = name
-                        Extents = Array.map int extents
-                        Stored = enum stored
-                        Data = data
-                        IsBigEndian = isBig
-                        File = source.File
-                        Offset = place
-                    }
-                )
+                Some {
+                    Name = name
+                    Extents = Array.map int extents
+                    Stored = enum stored
+                    Data = data
+                    IsBigEndian = isBig
+                    File = source.File
+                    Offset = place
+                }
+
+    /// Passes over what is left of an element.
+    let private finish (source: ByteSource) (start: int64) (size: int64) =
+        let left = start + size - source.Position
+
+        if left < 0L then
+            source.RefuseAt(start, "an array of " + string size + " bytes", string (size - left))
+
+        source.Skip(left, "an array")
 
     /// The arrays of the given names, in the order of the file; whatever else there is, is passed over.
     let internal read (names: string list) (source: ByteSource) : MatArray list =
@@ -258,14 +256,22 @@ module MatFile =
                                 let struct (kind, count, _) = tag isBig inner
 
                                 if kind = matrix && count > 0L then
-                                    let found = array isBig names inner count
-                                    inner.RequireEnd "the variable"
+                                    let start = inner.Position
+                                    let found = array isBig names inner
+
+                                    if found.IsSome then
+                                        finish inner start count
+                                        inner.RequireEnd "the variable"
+
                                     found
                                 else
                                     None
                         )
                     elif kind = matrix && count > 0L then
-                        array isBig names source count
+                        let start = source.Position
+                        let found = array isBig names source
+                        finish source start count
+                        found
                     else
                         source.Skip(count, "an element")
                         None

@@ -23,6 +23,8 @@ type private Behaviour =
     | Serve
     /// Says the whole length, sends so many bytes, and hangs up.
     | Truncate of int
+    /// Sends so many bytes, and breaks the connection.
+    | Reset of int
     /// Sends so many bytes, and then nothing.
     | Stall of int
     /// Changes the last byte.
@@ -101,6 +103,10 @@ type private Server(files: Map<string, byte[]>, behaviours: Behaviour list) =
             match behaviour with
             | Serve -> do! part id
             | Truncate n -> do! part (Array.truncate n)
+            | Reset n ->
+                do! part (Array.truncate n)
+                do! Task.Delay 50
+                client.LingerState <- LingerOption(true, 0)
             | Stall n ->
                 do! part (Array.truncate n)
                 do! Task.Delay(Timeout.Infinite, ending.Token)
@@ -213,6 +219,8 @@ let ``a download that is cut off or stalls goes on where it was`` () =
     let bytes = content 300_000
     inFolder (fun folder -> Assert.That(comesBy bytes [ Truncate 100_000; Serve ] folder, equalTo [ 0; 100_000 ]))
     inFolder (fun folder -> Assert.That(comesBy bytes [ Stall 100_000; Serve ] folder, equalTo [ 0; 100_000 ]))
+    // What had come when the connection broke may be lost on the way.
+    inFolder (fun folder -> Assert.That((comesBy bytes [ Reset 100_000; Serve ] folder).Length, Is.EqualTo 2))
 
     inFolder (fun folder -> Assert.That(comesBy bytes [ Truncate 40_000 ] folder, equalTo [ 0..40_000..280_000 ]))
 
@@ -225,6 +233,12 @@ let ``a server that ignores the range sends all, and all is taken from the begin
     inFolder (fun folder ->
         let bytes = content 100_000
         Assert.That(comesBy bytes [ Truncate 60_000; IgnoreRange ] folder, equalTo [ 0; 60_000 ]))
+
+    // What was here is gone, even if it was longer.
+    inFolder (fun folder ->
+        Directory.CreateDirectory folder |> ignore
+        File.WriteAllBytes(Path.Combine(folder, name + ".part"), content 300)
+        Assert.That(comesBy (content 200) [ IgnoreRange ] folder, equalTo [ 300 ]))
 
 [<Test>]
 let ``wrong bytes, or a wrong beginning, are fetched once more and wholly`` () =
@@ -318,37 +332,37 @@ let private archive (files: (string * byte[]) list) =
         use tar = new TarWriter(gzip)
 
         for name, content in files do
-            tar.WriteEntry(
-                PaxTarEntry(TarEntryType.RegularFile, "folder/" + name, DataStream = new MemoryStream(content))
-            )
+            tar.WriteEntry(PaxTarEntry(TarEntryType.RegularFile, name, DataStream = new MemoryStream(content)))
 
     bytes.ToArray()
 
 [<Test>]
 let ``an archive is unpacked beside it, and its other files are left in it`` () =
     inFolder (fun folder ->
-        let parts = [ "a.bin", content 100_000; "b.txt", [||] ]
-        let packed = archive (("../evil", content 3) :: ("other", content 5) :: parts)
+        let parts = [ "folder/a.bin", content 100_000; "folder/b.txt", [||] ]
+
+        let packed =
+            archive (("../evil", content 3) :: ("folder/other", content 5) :: ("a.bin", content 7) :: parts)
+
         let source = sourceOf packed
-        let source = { source with Files = [ { source.Files.Head with Parts = List.map fst parts } ] }
+        let asking names = { source with Files = [ { source.Files.Head with Parts = names } ] }
         use server = new Server(Map [ name, packed ], [])
-        fetch (settings server) source folder
+        let fetch names = fetch (settings server) (asking names) folder
+        let unpacked () = names (Path.Combine(folder, "folder"))
+        fetch (List.map fst parts)
 
         for part, bytes in parts do
             Assert.That(File.ReadAllBytes(Path.Combine(folder, part)), equalTo bytes)
 
-        Assert.That(names folder, equalTo [| "a.bin"; "b.txt"; name |])
+        Assert.That(names folder, equalTo [| name; "folder" |])
+        Assert.That(unpacked (), equalTo [| "a.bin"; "b.txt" |])
         // What is missing is unpacked again, from the archive that is there.
-        File.Delete(Path.Combine(folder, "a.bin"))
-        fetch (settings server) source folder
-        Assert.That(names folder, equalTo [| "a.bin"; "b.txt"; name |])
+        File.Delete(Path.Combine(folder, "folder", "a.bin"))
+        fetch (List.map fst parts)
+        Assert.That(unpacked (), equalTo [| "a.bin"; "b.txt" |])
         Assert.That(server.Requests.Length, Is.EqualTo 1)
-        let lacking = { source with Files = [ { source.Files.Head with Parts = [ "c.bin" ] } ] }
-
-        let error =
-            nonNull (Assert.Throws<DataFormatException>(fun () -> fetch (settings server) lacking folder))
-
-        Assert.That(error.Message, Does.Contain "c.bin"))
+        let error = nonNull (Assert.Throws<DataFormatException>(fun () -> fetch [ "folder/c.bin" ]))
+        Assert.That(error.Message, Does.Contain "folder/c.bin"))
 
 /// The addresses and checksums of all data sets go together: each has an address of its own, over HTTPS.
 [<Test>]
