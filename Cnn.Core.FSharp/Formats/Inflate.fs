@@ -15,14 +15,11 @@ module internal Inflate =
     /// The most bytes that compressed ones can stand for.
     let mostOf (compressed: int) = int64 compressed * Ratio
 
-    // The runtime calls this an error of input and output.
-    let private refuseDictionary file (stream: ReadOnlySpan<byte>) =
-        if stream.Length > 1 && stream[1] &&& 0x20uy <> 0uy then
-            raise (DataFormatException(file, 1L, "a zlib stream without a preset dictionary", "one with it"))
-
     /// The bytes of a zlib stream that must be so many, its checksum verified; the caller has bounded them by `mostOf`.
     let zlibExactly file (size: int) (compressed: MemoryStream) =
-        refuseDictionary file (ReadOnlySpan(compressed.GetBuffer(), 0, int compressed.Length))
+        // The runtime calls this an error of input and output.
+        if compressed.Length > 1L && compressed.GetBuffer()[1] &&& 0x20uy <> 0uy then
+            raise (DataFormatException(file, 1L, "a zlib stream without a preset dictionary", "one with it"))
 
         // The runtime takes a stream cut within its checksum for a whole one; with these for the rest, the checksum is wrong.
         compressed.Write(Array.zeroCreate 4, 0, 4)
