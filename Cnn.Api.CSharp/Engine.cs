@@ -29,6 +29,9 @@ internal interface IEngine
     Evaluation Evaluate(Dataset test, Loss? loss, double threshold);
     IEngine Recalibrate(Dataset data);
     IEngine Freeze(Func<string, bool> isFrozen);
+    void ExportOnnx(string path, ChannelOrder order);
+    void ExportWeights(string path);
+    IEngine ImportWeights(string path, WeightSource source, IReadOnlyDictionary<string, string> names);
 }
 
 /// <summary>Calls of the core in one precision.</summary>
@@ -89,6 +92,13 @@ internal sealed class Engine<T>(SavedModel<T> saved, Backend<T> backend) : IEngi
 
     public IEngine Freeze(Func<string, bool> isFrozen) =>
         new Engine<T>(saved.With(FSharp.Network.freeze(FuncConvert.FromFunc(isFrozen), _network)), backend);
+
+    public void ExportOnnx(string path, ChannelOrder order) => Onnx.save(path, order, saved.ClassNames, _network);
+
+    public void ExportWeights(string path) => WeightExport.save(path, _network);
+
+    public IEngine ImportWeights(string path, WeightSource source, IReadOnlyDictionary<string, string> names) =>
+        new Engine<T>(saved.With(WeightImport.load(source, names, path, _network)), backend);
 
     public IEngine Recalibrate(Dataset data) =>
         new Engine<T>(saved.With(Fitting.recalibrate(backend, data, _network)), backend);

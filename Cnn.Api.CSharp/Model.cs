@@ -220,6 +220,51 @@ public sealed class Model
         return new Model(_engine.Freeze(isFrozen));
     }
 
+    /// <summary>Writes the model as an ONNX file (opset 13, float32), which other runtimes read; wholly or not at all.</summary>
+    /// <remarks>Input → output, any number of samples. The metadata hold <see cref="ClassNames"/> under class_names.</remarks>
+    /// <param name="path">Where to; an existing file is replaced.</param>
+    /// <param name="order">Where the channels of pictures stand. Default: N×C×H×W, which ONNX tools expect.</param>
+    /// <exception cref="ArgumentException">A layer is of a user's own or the model too large; tells which.</exception>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public void ExportOnnx(string path, ChannelOrder order = ChannelOrder.ChannelsFirst)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        _engine.ExportOnnx(path, order);
+    }
+
+    /// <summary>Writes the weights as a .npz file, laid out as in Keras: conv2d/kernel H×W×in×out, dense/kernel in×out.</summary>
+    /// <remarks>For NumPy; <see cref="ImportWeights"/> reads it back. Kernels that are convolved are written rotated, as others correlate.</remarks>
+    /// <param name="path">As in weights.npz; an existing file is replaced, as a whole or not at all.</param>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public void ExportWeights(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        _engine.ExportWeights(path);
+    }
+
+    /// <summary>The model with weights that Keras or PyTorch trained, from a .npz or .safetensors file.</summary>
+    /// <remarks>
+    /// PyTorch: <c>numpy.savez(path, **{k: v.numpy() for k, v in model.state_dict().items()})</c> or
+    /// <c>safetensors.torch.save_file(model.state_dict(), path)</c>. Keras:
+    /// <c>numpy.savez(path, **{v.path: v.numpy() for v in model.weights})</c>. ε of a batch normalisation is the model's own:
+    /// PyTorch's is 1e−5 unless said otherwise.
+    /// </remarks>
+    /// <param name="path">The file; its bytes tell its format.</param>
+    /// <param name="source">Who wrote it: decides names and layouts.</param>
+    /// <param name="names">
+    /// Names in the file for layers or tensors here, as in conv2d → features.0 or conv2d/kernel → features.0.weight.
+    /// Default: none; layers are found by their names or, kind by kind, by their order.
+    /// </param>
+    /// <exception cref="WeightMismatchException">Lists all names that are missing, unexpected or of another shape.</exception>
+    /// <exception cref="ArgumentException">The names in the file tell no order, or <paramref name="names"/> names no layer here.</exception>
+    /// <exception cref="DataFormatException">The file is damaged or of another format.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public Model ImportWeights(string path, WeightSource source, IReadOnlyDictionary<string, string>? names = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return new Model(_engine.ImportWeights(path, source, names ?? new Dictionary<string, string>()));
+    }
+
     /// <summary>Input, output, parameters and precision, as in 28×28×1 → 10, 61706 parameters, Single.</summary>
     public override string ToString() =>
         string.Create(CultureInfo.InvariantCulture, $"{Input} → {OutputShape}, {ParameterCount} parameters, {Precision}");

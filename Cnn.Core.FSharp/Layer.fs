@@ -67,7 +67,7 @@ type Layer<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = { Par
 
 /// A part of a layer with its own of θ and of the state.
 [<NoEquality; NoComparison>]
-type internal Placed<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+type internal Weighted<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
     Part: Primitive<'T>
     Parameters: Parameters<'T>
     State: State<'T>
@@ -167,7 +167,7 @@ module Layer =
         start key input layer.Parts
 
     /// Each part with its own of θ and of the state: worked out once for all shards of a step.
-    let internal place (layer: Layer<'T>) (θ: Parameters<'T>) (s: State<'T>) : Placed<'T> list =
+    let internal weigh (layer: Layer<'T>) (θ: Parameters<'T>) (s: State<'T>) : Weighted<'T> list =
         let rec cut (parts: Primitive<'T> list) θ s =
             match parts with
             | [] -> []
@@ -179,7 +179,7 @@ module Layer =
         cut layer.Parts θ s
 
     /// y, the next state, and the pullbacks that somebody reads, the last part's first.
-    let internal forward (context: Context<'T>) (parts: Placed<'T> list) (x: Tensor<'T>) =
+    let internal forward (context: Context<'T>) (parts: Weighted<'T> list) (x: Tensor<'T>) =
         let rec chain (context: Context<'T>) position parts x pullbacks =
             match parts with
             | [] -> struct (x, [], pullbacks)
@@ -201,7 +201,7 @@ module Layer =
         chain context 0 parts x []
 
     /// y alone, where nobody pulls back; told, before each part runs, what it reads.
-    let rec internal answer (before: Tensor<'T> -> unit) context (parts: Placed<'T> list) x =
+    let rec internal answer (before: Tensor<'T> -> unit) context (parts: Weighted<'T> list) x =
         match parts with
         | [] -> x
         | here :: above ->
@@ -221,7 +221,7 @@ module Layer =
     /// Below the lowest layer with parameters no x̄ is computed, unless the context asks for it. θ̄ has the shapes of θ.
     /// </remarks>
     let run (context: Context<'T>) (layer: Layer<'T>) (θ: Parameters<'T>) (s: State<'T>) (x: Tensor<'T>) : Step<'T> =
-        let struct (y, next, pullbacks) = forward context (place layer θ s) x
+        let struct (y, next, pullbacks) = forward context (weigh layer θ s) x
 
         let pullback ȳ =
             let struct (θ̄, x̄) = backward (fun θ̄g θ̄f _ -> θ̄f @ θ̄g) [] pullbacks ȳ

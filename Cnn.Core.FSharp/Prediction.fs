@@ -16,10 +16,10 @@ type Predictor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(bac
     let workspaces = Pool(fun () -> PassingWorkspace<'T> packed)
     let output = Network.output network
 
-    // Weights are packed by the identity of their tensors: a kernel rotated for each answer would be packed for each.
+    // Weights are packed by the identity of their tensors: rewritten for each answer they would be packed for each.
     let parts =
-        let correlating = Network.correlating network
-        Layer.place correlating.Layer correlating.Parameters correlating.State
+        let rewritten = Network.forInference network
+        Layer.weigh rewritten.Layer rewritten.Parameters rewritten.State
 
     /// Samples that one iteration of a parallel loop takes.
     let piece = 32

@@ -41,7 +41,7 @@ type internal Shard<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>
     member val Correct = 0 with get, set
 
     /// Runs layers, and saves their pullbacks.
-    member this.Forward(context, parts: Placed<'T> list, x) =
+    member this.Forward(context, parts: Weighted<'T> list, x) =
         let struct (y, state, saved) = Layer.forward context parts x
         pullbacks.Push saved
         this.State <- if state.IsEmpty then state else List.map workspace.Keep state
@@ -207,12 +207,12 @@ module internal Sharding =
                 part.Span.CopyTo(all.Destination.Slice(first i * all.Shape.Sample.Size, part.Size))
 
         let isAlone = Array.forall id plan.IsSharded
-        let tensors = List.sumBy (fun (here: Placed<'T>) -> here.Part.Parameters)
-        let draws = List.sumBy (fun (here: Placed<'T>) -> here.Part.Draws)
-        let output = List.fold (fun shape (here: Placed<'T>) -> here.Part.Output shape)
+        let tensors = List.sumBy (fun (here: Weighted<'T>) -> here.Part.Parameters)
+        let draws = List.sumBy (fun (here: Weighted<'T>) -> here.Part.Draws)
+        let output = List.fold (fun shape (here: Weighted<'T>) -> here.Part.Output shape)
 
         // Some parts, up to the last: their θ begins at a position, and x reads a shard's input. Gives the next state and x̄.
-        let rec descend (parts: Placed<'T> list) (input: Shape) at (key: Key) needs x =
+        let rec descend (parts: Weighted<'T> list) (input: Shape) at (key: Key) needs x =
             match parts |> List.tryFindIndex (fun here -> here.Part.CouplesSamples) with
             | None ->
                 whole.Pull()
@@ -264,7 +264,7 @@ module internal Sharding =
         let read i workspace = batch.Read workspace (first i) (size i)
         whole.Begin()
         plan.Packed.Begin(plan.Backend, weights)
-        let struct (state, _) = descend (Layer.place plan.Layer θ s) plan.Input 0 key false read
+        let struct (state, _) = descend (Layer.weigh plan.Layer θ s) plan.Input 0 key false read
         let mutable loss, right = 0.0, 0
 
         for i in 0 .. shards - 1 do

@@ -184,7 +184,8 @@ module Training =
 
     /// <summary>The states after the epochs that follow a state, without end: take as many as are wanted.</summary>
     /// <remarks>
-    /// Going on after n epochs gives the states of training without a break, to the last bit. Lazy: an epoch is trained when its state is asked for, and enumerating again trains again, with the same result.
+    /// Going on after n epochs gives the states of training without a break, to the last bit. Lazy: an epoch is trained when
+    /// its state is asked for, and enumerating again trains again, with the same result.
     /// The same settings give the same states to the last bit for any scheduler, whatever is evaluated in between.
     /// Gradients are of the loss's reduction over each batch, by default the mean.
     /// </remarks>
@@ -205,6 +206,7 @@ module Training =
 
         let loss = settings.Loss |> Option.defaultWith (fun () -> Network.standardLoss network)
         let layer, fused = Network.fuse loss network.Layer
+        let rewritten = (Network.optimise { network with Layer = layer }).Layer
         let key = Key.ofSeed settings.Seed
         let dropout, shuffle = key.Child Purpose.Dropout, key.Child Purpose.Shuffle
         let augmentation = key.Child Purpose.Augmentation
@@ -214,7 +216,7 @@ module Training =
 
         let train () =
             TrainingChecks.warn settings.OnWarning dataset
-            let plan = Sharding.plan backend network.Input layer network.Parameters
+            let plan = Sharding.plan backend network.Input rewritten network.Parameters
 
             let slots = Optimizer.Slots.from state.Optimizer network.Parameters
 

@@ -24,6 +24,8 @@ internal static class CommandLine
             PredictCommand.Create(),
             SummaryCommand.Create(),
             BenchCommand.Create(),
+            DownloadCommand.Create(interruption.Token),
+            ConvertCommand.Create(),
         };
 
         // The main job needs no words, and takes its options without its name.

@@ -126,7 +126,7 @@ module private PngReader =
 
             let name = Encoding.ASCII.GetString letters
             let stored = BinaryPrimitives.ReadUInt32BigEndian(chunk.Span.Slice covered.Length)
-            let computed = PngFormat.crc covered.Span
+            let computed = Crc32.compute covered.Span
 
             if stored <> computed then
                 let wanted = "checksum " + computed.ToString "X8" + " of the chunk " + name
@@ -269,6 +269,7 @@ module Png =
     /// <param name="bytes">The whole file; bytes after its end chunk are skipped.</param>
     /// <exception cref="T:Cnn.DataFormatException">The bytes are no sound PNG file.</exception>
     let decode (file: string) (bytes: ReadOnlyMemory<byte>) : Image =
+        ArgumentNullException.ThrowIfNull(file, nameof file)
         let reader = ByteReader(file, bytes)
 
         if not (bytes.Span.StartsWith(ReadOnlySpan PngFormat.signature)) then
@@ -286,7 +287,7 @@ module Png =
         Encoding.ASCII.GetBytes(name, 0, 4, bytes, 4) |> ignore
         data.CopyTo(Span(bytes, 8, data.Length))
         let covered = ReadOnlySpan(bytes, 4, data.Length + 4)
-        BinaryPrimitives.WriteUInt32BigEndian(Span(bytes, data.Length + 8, 4), PngFormat.crc covered)
+        BinaryPrimitives.WriteUInt32BigEndian(Span(bytes, data.Length + 8, 4), Crc32.compute covered)
         target.Write(bytes, 0, bytes.Length)
 
     /// <summary>The bytes of a PNG file: 8 bits to a channel, one IDAT, each row with the filter of least Σ|signed byte|.</summary>

@@ -22,20 +22,6 @@ module internal PngFormat =
         | 6 -> 4
         | _ -> 0
 
-    let private remainders =
-        Array.init 256 (fun n ->
-            (uint32 n, seq { 1..8 })
-            ||> Seq.fold (fun r _ -> if r &&& 1u = 1u then 0xEDB88320u ^^^ (r >>> 1) else r >>> 1))
-
-    /// CRC-32 of a chunk's letters and data (annex D).
-    let crc (bytes: ReadOnlySpan<byte>) =
-        let mutable r = 0xFFFFFFFFu
-
-        for i in 0 .. bytes.Length - 1 do
-            r <- remainders[int ((r ^^^ uint32 bytes[i]) &&& 0xFFu)] ^^^ (r >>> 8)
-
-        ~~~r
-
     /// The neighbour nearest to left + up − corner; left before up before corner (section 9.4).
     let private paeth left up corner =
         let p = left + up - corner
