@@ -38,7 +38,7 @@ module private FourFiles =
 
         Dataset.OfBytes(Shape.Of(pictures.Extents[1], pictures.Extents[2], 1), pictures.Data, labels, names)
 
-    let private requireAll imagesFile images labelsFile labels =
+    let private requireAll (imagesFile: obj) (images: obj) (labelsFile: obj) (labels: obj) =
         ArgumentNullException.ThrowIfNull(imagesFile, nameof imagesFile)
         ArgumentNullException.ThrowIfNull(images, nameof images)
         ArgumentNullException.ThrowIfNull(labelsFile, nameof labelsFile)
