@@ -30,7 +30,9 @@ public static class Classifier
         var settings = FuncConvert.FromFunc<TrainingSettings, TrainingSettings>(
             defaults => defaults.With(batch => progress?.Report(batch), cancellationToken));
         var result = FSharp.Classifier.train(backend, settings, seed, dataset);
-        var model = new Model(new Engine<float>(result.Fitted.Network, backend, dataset.ClassNames));
+        var saved = ModelFile.create(FSharpOption<int>.Some(seed), dataset.ClassNames, result.Fitted.Network);
+        var training = new TrainingRecord(seed, result.Fitted.Epoch, result.Fitted.History, FSharp.Dataset.hash(dataset));
+        var model = new Model(new Engine<float>(saved.After(dataset.ClassNames, training, result.Fitted.Network), backend));
         return new ClassifierResult(model, result.Fitted.Epoch, [.. result.Fitted.History], result.Fitted.Reason, result.Validation);
     }
 }

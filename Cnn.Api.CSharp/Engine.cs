@@ -5,46 +5,71 @@ using Microsoft.FSharp.Core;
 
 namespace Cnn.Fluent;
 
-/// <summary>A model's network in either precision.</summary>
+/// <summary>A model's _network in either precision.</summary>
 internal interface IEngine
 {
     Shape Input { get; }
     Shape Output { get; }
     IReadOnlyList<string> ClassNames { get; }
+    Preprocessing Preprocessing { get; }
+    int? Seed { get; }
+    TrainingRecord? Training { get; }
+    string LibraryVersion { get; }
     Precision Precision { get; }
     string InstructionSet { get; }
     IReadOnlyList<SummaryRow> Layers { get; }
     string WeightHash { get; }
     IEngine On(IScheduler scheduler);
+    IEngine With(Preprocessing preprocessing);
+    byte[] ToBytes();
+    void Save(string path);
     FitResult Fit(Model start, Dataset train, FitOptions options, CancellationToken cancellationToken);
     Prediction Predict(ReadOnlySpan<float> picture);
     IReadOnlyList<Prediction> Predict(Dataset pictures);
     Evaluation Evaluate(Dataset test, Loss? loss, double threshold);
     IEngine Recalibrate(Dataset data);
     IEngine Freeze(Func<string, bool> isFrozen);
+    void ExportOnnx(string path, ChannelOrder order);
+    void ExportWeights(string path);
+    IEngine ImportWeights(string path, WeightSource source, IReadOnlyDictionary<string, string> names);
 }
 
 /// <summary>Calls of the core in one precision.</summary>
-internal sealed class Engine<T>(Network<T> network, Backend<T> backend, IReadOnlyList<string> classNames) : IEngine
+internal sealed class Engine<T>(SavedModel<T> saved, Backend<T> backend) : IEngine
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
-    private readonly Predictor<T> _predictor = new(backend, network);
+    private readonly Network<T> _network = saved.Network;
+    private readonly Predictor<T> _predictor = new(backend, saved.Network);
 
-    public Shape Input => network.Input;
+    public Shape Input => _network.Input;
 
-    public Shape Output => FSharp.Network.output(network);
+    public Shape Output => FSharp.Network.output(_network);
 
-    public IReadOnlyList<string> ClassNames => classNames;
+    public IReadOnlyList<string> ClassNames => saved.ClassNames;
+
+    public Preprocessing Preprocessing => saved.Preprocessing;
+
+    public int? Seed => saved.Seed?.Value;
+
+    public TrainingRecord? Training => saved.Training?.Value;
+
+    public string LibraryVersion => saved.LibraryVersion;
 
     public Precision Precision => typeof(T) == typeof(float) ? Precision.Single : Precision.Double;
 
     public string InstructionSet => backend.Kernels.InstructionSet;
 
-    public IReadOnlyList<SummaryRow> Layers => FSharp.Network.summary(network);
+    public IReadOnlyList<SummaryRow> Layers => FSharp.Network.summary(_network);
 
-    public string WeightHash => FSharp.Network.weightHash(network);
+    public string WeightHash => FSharp.Network.weightHash(_network);
 
-    public IEngine On(IScheduler scheduler) => new Engine<T>(network, new Backend<T>(backend.Kernels, scheduler), classNames);
+    public IEngine On(IScheduler scheduler) => new Engine<T>(saved, new Backend<T>(backend.Kernels, scheduler));
+
+    public IEngine With(Preprocessing preprocessing) => new Engine<T>(saved.With(preprocessing), backend);
+
+    public byte[] ToBytes() => ModelFile.write(saved);
+
+    public void Save(string path) => ModelFile.save(path, saved);
 
     public FitResult Fit(Model start, Dataset train, FitOptions options, CancellationToken cancellationToken)
     {
@@ -56,35 +81,29 @@ internal sealed class Engine<T>(Network<T> network, Backend<T> backend, IReadOnl
             FuncConvert.FromAction<string>(warning => options.Warnings?.Report(warning)),
             cancellationToken);
         var clock = Stopwatch.StartNew();
-        var fitted = Fitting.fit(
-            backend, settings, Option(options.EarlyStopping?.Value),
-            FuncConvert.FromAction<TrainingState<T>>(state => options.EpochProgress?.Report(state.Result)),
-            options.Epochs, data, network);
-        var model = fitted.Epoch == 0 ? start : new Model(new Engine<T>(fitted.Network, backend, Names(train)));
+        var stopping = Option(options.EarlyStopping?.Value);
+        var onEpoch = FuncConvert.FromAction<FittingState<T>>(state => options.EpochProgress?.Report(state.Last.Result));
+        var fitted = options.CheckpointFolder is { } folder
+            ? Checkpoint.fit(folder, options.Resume, backend, settings, stopping, onEpoch, options.Epochs, data, saved)
+            : Fitting.resume(backend, settings, stopping, onEpoch, options.Epochs, data, Fitting.start(settings, _network));
+        var model = fitted.Epoch == 0 ? start : new Model(new Engine<T>(Trained(fitted, data, options.Seed), backend));
         return new FitResult(model, fitted.Epoch, [.. fitted.History], clock.Elapsed, fitted.Reason);
     }
 
     public IEngine Freeze(Func<string, bool> isFrozen) =>
-        new Engine<T>(FSharp.Network.freeze(FuncConvert.FromFunc(isFrozen), network), backend, classNames);
+        new Engine<T>(saved.With(FSharp.Network.freeze(FuncConvert.FromFunc(isFrozen), _network)), backend);
+
+    public void ExportOnnx(string path, ChannelOrder order) => Onnx.save(path, order, saved.ClassNames, _network);
+
+    public void ExportWeights(string path) => WeightExport.save(path, _network);
+
+    public IEngine ImportWeights(string path, WeightSource source, IReadOnlyDictionary<string, string> names) =>
+        new Engine<T>(saved.With(WeightImport.load(source, names, path, _network)), backend);
 
     public IEngine Recalibrate(Dataset data) =>
-        new Engine<T>(Fitting.recalibrate(backend, data, network), backend, classNames);
+        new Engine<T>(saved.With(Fitting.recalibrate(backend, data, _network)), backend);
 
-    public Prediction Predict(ReadOnlySpan<float> picture)
-    {
-        if (picture.Length != Input.Size)
-        {
-            throw new ShapeException("Predict", $"{Input.Size} {(Input.Size == 1 ? "number" : "numbers")} for a picture of shape {Input}", $"{picture.Length}", "Resize the picture to the input of the model.");
-        }
-
-        var x = new T[picture.Length];
-        for (var i = 0; i < x.Length; i++)
-        {
-            x[i] = T.CreateTruncating(picture[i]);
-        }
-
-        return Name(_predictor.Run(Tensor<T>.Of(Input.Batch(1), x)).Span);
-    }
+    public Prediction Predict(ReadOnlySpan<float> picture) => Name(_predictor.Run(picture).Span);
 
     public IReadOnlyList<Prediction> Predict(Dataset pictures)
     {
@@ -100,7 +119,7 @@ internal sealed class Engine<T>(Network<T> network, Backend<T> backend, IReadOnl
     }
 
     public Evaluation Evaluate(Dataset test, Loss? loss, double threshold) =>
-        FSharp.Prediction.evaluateAt(threshold, backend, Option(loss), network, test);
+        FSharp.Prediction.evaluateAt(threshold, backend, Option(loss), _network, test);
 
     /// <summary>The outputs for one picture, as a class with its name; one output is the probability of class 1.</summary>
     private Prediction Name(ReadOnlySpan<T> outputs)
@@ -117,15 +136,11 @@ internal sealed class Engine<T>(Network<T> network, Backend<T> backend, IReadOnl
         }
 
         var best = Array.IndexOf(probabilities, probabilities.Max());
-        return new Prediction(best, classNames[best], classNames, probabilities);
+        return new Prediction(best, saved.ClassNames[best], saved.ClassNames, probabilities);
     }
 
-    /// <summary>Names for all outputs: a network may tell more classes apart than the data set has.</summary>
-    private string[] Names(Dataset train)
-    {
-        var outputs = Math.Max(FSharp.Network.output(network).Size, 2);
-        return [.. train.ClassNames, .. Enumerable.Range(0, outputs).Skip(train.ClassNames.Count).Select(c => c.ToString())];
-    }
+    private SavedModel<T> Trained(Fitted<T> fitted, Dataset data, int seed) =>
+        saved.After(data.ClassNames, new TrainingRecord(seed, fitted.Epoch, fitted.History, FSharp.Dataset.hash(data)), fitted.Network);
 
     private static FSharpOption<TValue>? Option<TValue>(TValue? value) where TValue : class =>
         value is null ? null : FSharpOption<TValue>.Some(value);

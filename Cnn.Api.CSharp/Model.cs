@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Numerics;
 using Cnn.FSharp;
 using Microsoft.FSharp.Collections;
+using Microsoft.FSharp.Core;
 
 namespace Cnn.Fluent;
 
@@ -25,6 +26,27 @@ public sealed class Model
 
     /// <summary>Names of the classes, as in the data set that the model was trained on; numbers before that.</summary>
     public IReadOnlyList<string> ClassNames => _engine.ClassNames;
+
+    /// <summary>What is done to pictures before the network sees them, by <see cref="Predict(Image)"/>; kept in the model's file.</summary>
+    public Preprocessing Preprocessing => _engine.Preprocessing;
+
+    /// <summary>Seed of the first weights; null where it is not known.</summary>
+    public int? Seed => _engine.Seed;
+
+    /// <summary>What each epoch of the last training came to; empty before that.</summary>
+    public IReadOnlyList<EpochResult> History => _engine.Training is { } training ? [.. training.History] : [];
+
+    /// <summary>Seed of the last training; null before that.</summary>
+    public int? TrainingSeed => _engine.Training?.Seed;
+
+    /// <summary>The epoch of the last training that the weights are of, from 1; 0 before that.</summary>
+    public int Epoch => _engine.Training?.Epoch ?? 0;
+
+    /// <summary>SHA-256 of what the model learned from: labels, class names and at most 1,024 of the pictures; null before that.</summary>
+    public string? DataHash => _engine.Training?.DataHash;
+
+    /// <summary>Version of the library that wrote the model's file; of this one where it comes from none.</summary>
+    public string LibraryVersion => _engine.LibraryVersion;
 
     /// <summary>The numbers that the model computes with.</summary>
     public Precision Precision => _engine.Precision;
@@ -51,22 +73,82 @@ public sealed class Model
     /// <exception cref="ArgumentOutOfRangeException">Less than one thread.</exception>
     public Model WithThreads(int threads) => new(_engine.On(new ParallelScheduler(threads)));
 
+    /// <summary>The same model with another preprocessing of pictures, for <see cref="Predict(Image)"/> and the model's file.</summary>
+    /// <param name="preprocessing">What was done to the pictures that the model learned from.</param>
+    public Model WithPreprocessing(Preprocessing preprocessing)
+    {
+        ArgumentNullException.ThrowIfNull(preprocessing);
+        return new Model(_engine.With(preprocessing));
+    }
+
+    /// <summary>Writes the model to a file: layers, weights, class names, preprocessing and history.</summary>
+    /// <remarks>A safetensors file with names as in Keras, so that Python opens it. It is there as a whole or not at all.</remarks>
+    /// <param name="path">As in lenet5.safetensors; an existing file is replaced.</param>
+    /// <exception cref="ArgumentException">A layer is of a user's own.</exception>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public void Save(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        _engine.Save(path);
+    }
+
+    /// <summary>The bytes of the file that <see cref="Save"/> writes.</summary>
+    /// <exception cref="ArgumentException">A layer is of a user's own.</exception>
+    public byte[] ToBytes() => _engine.ToBytes();
+
+    /// <summary>The model in a file, equal to the one that was saved to the last bit.</summary>
+    /// <param name="path">A file that <see cref="Save"/> wrote, in this version of the library or an older one.</param>
+    /// <exception cref="DataFormatException">The file is no model, or of a newer format.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static Model Load(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return FromBytes(File.ReadAllBytes(path), path);
+    }
+
+    /// <summary>The model in the bytes of a file.</summary>
+    /// <param name="bytes">What <see cref="ToBytes"/> gave.</param>
+    /// <param name="name">Of the file, for messages.</param>
+    /// <exception cref="DataFormatException">The bytes are no model, or of a newer format.</exception>
+    public static Model FromBytes(ReadOnlyMemory<byte> bytes, string name = "model")
+    {
+        var contents = Safetensors.read(name, bytes);
+        return new Model(ModelFile.isDouble(contents)
+            ? new Engine<double>(ModelFile.unpack<double>(name, contents), Simd.Backend<double>())
+            : new Engine<float>(ModelFile.unpack<float>(name, contents), Simd.Backend<float>()));
+    }
+
     /// <summary>Trains on labelled pictures and returns the new model; this one stays as it is.</summary>
     /// <param name="train">Pictures of the shape of <see cref="Input"/>.</param>
     /// <param name="options">Default: <c>new FitOptions()</c>.</param>
     /// <param name="cancellationToken">Ends training before the next batch; the result is the best finished epoch.</param>
-    /// <exception cref="ArgumentException">The data do not fit the model; before any work.</exception>
+    /// <exception cref="ArgumentException">The data do not fit the model, or a checkpoint not the options; before any work.</exception>
+    /// <exception cref="DataFormatException">No checkpoint of the folder can be read.</exception>
     /// <exception cref="NonFiniteException">A NaN or an infinity appeared; names layer and step.</exception>
     public FitResult Fit(Dataset train, FitOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(train);
-        return _engine.Fit(this, train, options ?? new FitOptions(), cancellationToken);
+        return options is { Resume: true, CheckpointFolder: null }
+            ? throw new ArgumentException($"{nameof(FitOptions.Resume)} needs a {nameof(FitOptions.CheckpointFolder)}.", nameof(options))
+            : _engine.Fit(this, train, options ?? new FitOptions(), cancellationToken);
     }
 
     /// <summary>What the model says of one picture.</summary>
     /// <param name="picture">Row by row, channels last, as many numbers as <see cref="Input"/> has.</param>
     /// <exception cref="ShapeException">The picture has not the size of the input.</exception>
     public Prediction Predict(ReadOnlySpan<float> picture) => _engine.Predict(picture);
+
+    /// <summary>What the model says of a picture of bytes: v/255 of each, then <see cref="Preprocessing"/>.</summary>
+    /// <param name="picture">Of any size that the preprocessing takes.</param>
+    /// <exception cref="ShapeException">What comes out has not the shape of the input.</exception>
+    public Prediction Predict(Image picture)
+    {
+        ArgumentNullException.ThrowIfNull(picture);
+        var shape = Preprocessing.OutputShape(picture.Shape);
+        return shape == Input
+            ? Predict(Preprocessing.Apply(picture.Shape, Array.ConvertAll(picture.Pixels.ToArray(), value => value / 255f)))
+            : throw new ShapeException("Predict", $"a picture of shape {Input}", $"{shape}", "Resize the picture, or give the model a preprocessing that does.");
+    }
 
     /// <summary>What the model says of every picture of a data set, in its order.</summary>
     /// <param name="pictures">Pictures of the shape of <see cref="Input"/>; their labels are not looked at.</param>
@@ -138,6 +220,51 @@ public sealed class Model
         return new Model(_engine.Freeze(isFrozen));
     }
 
+    /// <summary>Writes the model as an ONNX file (opset 13, float32), which other runtimes read; wholly or not at all.</summary>
+    /// <remarks>Input → output, any number of samples. The metadata hold <see cref="ClassNames"/> under class_names.</remarks>
+    /// <param name="path">Where to; an existing file is replaced.</param>
+    /// <param name="order">Where the channels of pictures stand. Default: N×C×H×W, which ONNX tools expect.</param>
+    /// <exception cref="ArgumentException">A layer is of a user's own or the model too large; tells which.</exception>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public void ExportOnnx(string path, ChannelOrder order = ChannelOrder.ChannelsFirst)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        _engine.ExportOnnx(path, order);
+    }
+
+    /// <summary>Writes the weights as a .npz file, laid out as in Keras: conv2d/kernel H×W×in×out, dense/kernel in×out.</summary>
+    /// <remarks>For NumPy; <see cref="ImportWeights"/> reads it back. Kernels that are convolved are written rotated, as others correlate.</remarks>
+    /// <param name="path">As in weights.npz; an existing file is replaced, as a whole or not at all.</param>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public void ExportWeights(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        _engine.ExportWeights(path);
+    }
+
+    /// <summary>The model with weights that Keras or PyTorch trained, from a .npz or .safetensors file.</summary>
+    /// <remarks>
+    /// PyTorch: <c>numpy.savez(path, **{k: v.numpy() for k, v in model.state_dict().items()})</c> or
+    /// <c>safetensors.torch.save_file(model.state_dict(), path)</c>. Keras:
+    /// <c>numpy.savez(path, **{v.path: v.numpy() for v in model.weights})</c>. ε of a batch normalisation is the model's own:
+    /// PyTorch's is 1e−5 unless said otherwise.
+    /// </remarks>
+    /// <param name="path">The file; its bytes tell its format.</param>
+    /// <param name="source">Who wrote it: decides names and layouts.</param>
+    /// <param name="names">
+    /// Names in the file for layers or tensors here, as in conv2d → features.0 or conv2d/kernel → features.0.weight.
+    /// Default: none; layers are found by their names or, kind by kind, by their order.
+    /// </param>
+    /// <exception cref="WeightMismatchException">Lists all names that are missing, unexpected or of another shape.</exception>
+    /// <exception cref="ArgumentException">The names in the file tell no order, or <paramref name="names"/> names no layer here.</exception>
+    /// <exception cref="DataFormatException">The file is damaged or of another format.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public Model ImportWeights(string path, WeightSource source, IReadOnlyDictionary<string, string>? names = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return new Model(_engine.ImportWeights(path, source, names ?? new Dictionary<string, string>()));
+    }
+
     /// <summary>Input, output, parameters and precision, as in 28×28×1 → 10, 61706 parameters, Single.</summary>
     public override string ToString() =>
         string.Create(CultureInfo.InvariantCulture, $"{Input} → {OutputShape}, {ParameterCount} parameters, {Precision}");
@@ -149,7 +276,6 @@ public sealed class Model
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var network = FSharp.Network.create(Key.OfSeed(seed), input, FSharp.Layers.ofSpecs<T>(layers));
-        var outputs = Math.Max(FSharp.Network.output(network).Size, 2);
-        return new Engine<T>(network, Simd.Backend<T>(), [.. Enumerable.Range(0, outputs).Select(c => c.ToString())]);
+        return new Engine<T>(ModelFile.create(FSharpOption<int>.Some(seed), [], network), Simd.Backend<T>());
     }
 }

@@ -1,5 +1,9 @@
 namespace Cnn.FSharp
 
+open System
+open System.Runtime.InteropServices
+open System.Security.Cryptography
+open System.Text
 open Cnn
 
 /// <summary>Data sets as arguments of functions.</summary>
@@ -55,20 +59,20 @@ module Dataset =
         let number = if dropLast && count >= size then count / size else (count + size - 1) / size
         List.init number (fun b -> struct (b * size, min size (count - b * size)))
 
-    /// Pictures at the given positions of an order, into memory of a workspace, in the network's precision.
-    let internal read (dataset: Dataset) (order: int[]) (workspace: IWorkspace<'T>) first count : Tensor<'T> =
+    /// Pictures order first … order (first + count − 1), into memory of a workspace, in the network's precision.
+    let internal read (dataset: Dataset) (order: int -> int) (workspace: IWorkspace<'T>) first count : Tensor<'T> =
         let x = workspace.Tensor(dataset.Shape.Batch count)
         let size = dataset.Shape.Size
 
-        match box (x.DestinationPart(0, x.Size)) with
-        | :? System.Memory<float32> as pixels ->
+        match box x with
+        | :? Tensor<float32> as pixels ->
             for n in 0 .. count - 1 do
-                dataset.Read(order[first + n], pixels.Span.Slice(n * size, size))
+                dataset.Read(order (first + n), pixels.Destination.Slice(n * size, size))
         | _ ->
             let pixels = System.Buffers.ArrayPool.Shared.Rent size
 
             for n in 0 .. count - 1 do
-                dataset.Read(order[first + n], System.Span(pixels, 0, size))
+                dataset.Read(order (first + n), System.Span(pixels, 0, size))
                 let destination = x.Destination.Slice(n * size, size)
 
                 for i in 0 .. size - 1 do
@@ -80,4 +84,32 @@ module Dataset =
 
     /// <summary>Pictures at the given positions as a batch.</summary>
     let tensor (dataset: Dataset) (indices: int[]) : Tensor<'T> =
-        read dataset indices (FreshWorkspace<'T>()) 0 indices.Length
+        read dataset (Array.get indices) (FreshWorkspace<'T>()) 0 indices.Length
+
+    /// Pictures that a hash looks at: enough to tell sets apart, few enough to read at once.
+    [<Literal>]
+    let private HashedPictures = 1024
+
+    /// <summary>
+    /// SHA-256 over shape, class names, all labels, and the pixels of at most 1,024 pictures, evenly spaced from the first
+    /// one on, as lower-case hexadecimal digits: sets of equal hashes are, but for the pictures not looked at, equal.
+    /// </summary>
+    let hash (dataset: Dataset) =
+        use sum = IncrementalHash.CreateHash HashAlgorithmName.SHA256
+        let add (numbers: int[]) = sum.AppendData(MemoryMarshal.AsBytes(ReadOnlySpan numbers))
+        add [| dataset.Shape.Rank; yield! dataset.Shape.Extents.ToArray(); dataset.ClassNames.Count |]
+
+        for name in dataset.ClassNames do
+            let bytes = Encoding.UTF8.GetBytes name
+            add [| bytes.Length |]
+            sum.AppendData bytes
+
+        add [| dataset.Count; yield! dataset.Labels |]
+        let looked = min HashedPictures dataset.Count
+        let picture = Array.zeroCreate<float32> dataset.Shape.Size
+
+        for i in 0 .. looked - 1 do
+            dataset.Read(int (int64 i * int64 dataset.Count / int64 looked), Span picture)
+            sum.AppendData(MemoryMarshal.AsBytes(ReadOnlySpan picture))
+
+        Convert.ToHexStringLower(sum.GetHashAndReset())

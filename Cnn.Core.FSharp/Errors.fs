@@ -1,6 +1,7 @@
 namespace Cnn
 
 open System
+open System.Collections.Generic
 
 /// Words of messages.
 [<RequireQualifiedAccess>]
@@ -69,6 +70,41 @@ type DataFormatException(file: string, offset: int64, expected: string, actual: 
 
     /// <summary>What was found, in words.</summary>
     member _.Actual = actual
+
+/// <summary>The arrays of a file are not the weights of a network: lists all that is wrong with them at once.</summary>
+/// <remarks>Immutable and safe to share between threads.</remarks>
+[<Sealed>]
+type WeightMismatchException
+    (file: string, missing: IReadOnlyList<string>, unexpected: IReadOnlyList<string>, misshapen: IReadOnlyList<string>)
+    =
+    inherit
+        ArgumentException(
+            String.Concat(
+                file,
+                " does not hold the weights of this network.",
+                WeightMismatchException.Sentence("Missing", missing),
+                WeightMismatchException.Sentence("Unexpected", unexpected)
+                + WeightMismatchException.Sentence("Of another shape", misshapen)
+            )
+        )
+
+    static member private Sentence(title: string, names: IReadOnlyList<string>) =
+        if names.Count = 0 then
+            ""
+        else
+            " " + title + ": " + String.Join(", ", names) + "."
+
+    /// <summary>The file, or the name that the caller gave to the bytes.</summary>
+    member _.File = file
+
+    /// <summary>What the network needs and the file has not, with shapes.</summary>
+    member _.Missing = missing
+
+    /// <summary>Names in the file that the network has no place for.</summary>
+    member _.Unexpected = unexpected
+
+    /// <summary>Names in the file whose shape is another than the network needs, with both.</summary>
+    member _.Misshapen = misshapen
 
 /// <summary>A NaN or an infinity appeared in training: tells where, at which step, and the largest finite weight.</summary>
 /// <remarks>Immutable and safe to share between threads.</remarks>

@@ -40,6 +40,21 @@ type Fitted<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
     Reason: StopReason
 }
 
+/// <summary>How far training to an end has got: all that it goes on from.</summary>
+/// <remarks>Immutable.</remarks>
+[<NoEquality; NoComparison>]
+type FittingState<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+    /// <summary>After the last epoch.</summary>
+    Last: TrainingState<'T>
+    /// <summary>The network of the lowest watched loss.</summary>
+    Best: Network<'T>
+    /// <summary>The epoch that it is of, from 1; 0 where none was finished.</summary>
+    BestEpoch: int
+    BestLoss: float
+    /// <summary>What each finished epoch came to, the first one first.</summary>
+    History: EpochResult list
+}
+
 /// <summary>Training to an end.</summary>
 [<RequireQualifiedAccess>]
 module Fitting =
@@ -50,38 +65,38 @@ module Fitting =
         | null -> result.Loss
         | validation -> validation.Loss
 
-    [<NoEquality; NoComparison>]
-    type private Run<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
-        Last: Network<'T>
-        Best: Network<'T>
-        BestEpoch: int
-        BestLoss: float
-        Results: EpochResult list
+    /// <summary>Before the first epoch.</summary>
+    let start settings (network: Network<'T>) : FittingState<'T> = {
+        Last = Training.start settings network
+        Best = network
+        BestEpoch = 0
+        BestLoss = infinity
+        History = []
     }
 
-    /// <summary>Trains for a number of epochs at most, and tells how it went.</summary>
+    /// <summary>Goes on training until a number of epochs is done at most, and tells how it went from the first epoch on.</summary>
     /// <remarks>
-    /// Gives back the network after the last epoch; after the best one where early stopping says so, or where training
-    /// was cancelled; the network that it began with where no epoch was finished. The same settings begin with the same
-    /// order and the same draws, so to go on after a training give another seed.
+    /// Going on after n epochs gives what training without a break gives, to the last bit. Gives back the network after
+    /// the last epoch; after the best one where early stopping says so, or where training was cancelled; the network that
+    /// it began with where no epoch was finished.
     /// </remarks>
     /// <param name="backend">What computes.</param>
     /// <param name="settings">How to train.</param>
     /// <param name="stopping">When to stop early; none: never.</param>
     /// <param name="onEpoch">Called with the state after each epoch.</param>
-    /// <param name="epochs">The most epochs.</param>
+    /// <param name="epochs">The most epochs, those that are done included.</param>
     /// <param name="dataset">What to learn from.</param>
-    /// <param name="network">What to train; it stays as it is.</param>
+    /// <param name="state">Where to go on.</param>
     /// <exception cref="T:System.ArgumentException">The data do not fit the network; before any work.</exception>
     /// <exception cref="T:Cnn.NonFiniteException">A NaN or an infinity appeared; names layer and step.</exception>
-    let fit
+    let resume
         (backend: Backend<'T>)
         (settings: TrainingSettings)
         (stopping: EarlyStopping option)
-        (onEpoch: TrainingState<'T> -> unit)
+        (onEpoch: FittingState<'T> -> unit)
         epochs
         dataset
-        (network: Network<'T>)
+        (state: FittingState<'T>)
         : Fitted<'T> =
         if epochs < 0 then
             raise (ArgumentOutOfRangeException(nameof epochs, epochs, "The number of epochs must be 0 or more."))
@@ -98,26 +113,28 @@ module Fitting =
 
         let minDelta = stopping |> Option.map (fun s -> s.MinDelta) |> Option.defaultValue 0.0
 
-        let isOver (run: Run<'T>) =
+        let isOver (run: FittingState<'T>) =
             match stopping with
-            | Some rule -> run.Results.Length - run.BestEpoch >= max 1 rule.Patience && run.BestEpoch > 0
+            | Some rule -> run.History.Length - run.BestEpoch >= max 1 rule.Patience && run.BestEpoch > 0
             | None -> false
 
-        let advance (run: Run<'T>) (state: TrainingState<'T>) =
-            onEpoch state
-            let loss = watched state.Result
-            let run = { run with Last = state.Network; Results = state.Result :: run.Results }
+        let advance (run: FittingState<'T>) (last: TrainingState<'T>) =
+            let loss = watched last.Result
+            let run = { run with Last = last; History = run.History @ [ last.Result ] }
 
-            if run.BestLoss - loss > minDelta then
-                { run with Best = state.Network; BestEpoch = state.Result.Epoch; BestLoss = loss }
-            else
-                run
+            let run =
+                if run.BestLoss - loss > minDelta then
+                    { run with Best = last.Network; BestEpoch = last.Result.Epoch; BestLoss = loss }
+                else
+                    run
 
-        let start = { Last = network; Best = network; BestEpoch = 0; BestLoss = infinity; Results = [] }
+            onEpoch run
+            run
 
         // Epochs are asked for one at a time, and not once training is over.
         let run =
-            use states = (Training.epochs backend settings dataset network |> Seq.truncate epochs).GetEnumerator()
+            let left = max 0 (epochs - state.History.Length)
+            use states = (Training.resume backend settings dataset state.Last |> Seq.truncate left).GetEnumerator()
 
             let rec go run =
                 if isOver run || not (states.MoveNext()) then
@@ -125,11 +142,11 @@ module Fitting =
                 else
                     go (advance run states.Current)
 
-            go start
+            go state
 
         let reason =
-            if isOver run && run.Results.Length < epochs then StopReason.EarlyStopped
-            elif run.Results.Length < epochs then StopReason.Cancelled
+            if isOver run && run.History.Length < epochs then StopReason.EarlyStopped
+            elif run.History.Length < epochs then StopReason.Cancelled
             else StopReason.Completed
 
         let restoresBest = stopping |> Option.exists (fun s -> s.RestoreBest)
@@ -138,9 +155,26 @@ module Fitting =
             if restoresBest || reason = StopReason.Cancelled then
                 run.Best, run.BestEpoch
             else
-                run.Last, run.Results.Length
+                run.Last.Network, run.History.Length
 
-        { Network = chosen; Epoch = epoch; History = List.rev run.Results; Reason = reason }
+        { Network = chosen; Epoch = epoch; History = run.History; Reason = reason }
+
+    /// <summary>Trains for a number of epochs at most, and tells how it went: <c>resume</c> from the start.</summary>
+    /// <remarks>
+    /// The same settings begin with the same order and the same draws, so to go on after a training give another seed, or
+    /// <c>resume</c>.
+    /// </remarks>
+    /// <param name="backend">What computes.</param>
+    /// <param name="settings">How to train.</param>
+    /// <param name="stopping">When to stop early; none: never.</param>
+    /// <param name="onEpoch">Called with the state after each epoch.</param>
+    /// <param name="epochs">The most epochs.</param>
+    /// <param name="dataset">What to learn from.</param>
+    /// <param name="network">What to train; it stays as it is.</param>
+    /// <exception cref="T:System.ArgumentException">The data do not fit the network; before any work.</exception>
+    /// <exception cref="T:Cnn.NonFiniteException">A NaN or an infinity appeared; names layer and step.</exception>
+    let fit backend settings stopping (onEpoch: TrainingState<'T> -> unit) epochs dataset (network: Network<'T>) =
+        resume backend settings stopping (fun state -> onEpoch state.Last) epochs dataset (start settings network)
 
     /// <summary>The network with every batch normalisation's statistics taken anew over a data set.</summary>
     /// <remarks>

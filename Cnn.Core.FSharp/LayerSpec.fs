@@ -169,6 +169,26 @@ module LayerSpec =
         | BatchNorm _ -> [ "gamma"; "beta"; "moving_mean"; "moving_variance" ]
         | _ -> []
 
+    /// Whether running the layer, not only starting it, may take draws.
+    let internal draws spec =
+        match spec with
+        | Dropout _
+        | Custom _ -> true
+        | _ -> false
+
+    /// <summary>Shapes of the tensors of a layer, as <c>tensorNames</c> orders them, for an input of the given sample shape.</summary>
+    /// <exception cref="T:Cnn.ShapeException">A tensor would not fit into memory.</exception>
+    let tensorShapes (input: Shape) spec =
+        match spec with
+        | Conv2D conv ->
+            let kernel = Shape.Of(conv.Kernel.Height, conv.Kernel.Width, input[2], conv.Filters)
+            if conv.UseBias then [ kernel; Shape.Of conv.Filters ] else [ kernel ]
+        | Dense dense ->
+            let kernel = Shape.Of(input.Size, dense.Units)
+            if dense.UseBias then [ kernel; Shape.Of dense.Units ] else [ kernel ]
+        | BatchNorm _ -> List.replicate 4 (Shape.Of input[input.Rank - 1])
+        | _ -> []
+
     /// <summary>Numbers that a layer consists of, for an input of the given sample shape; none for a layer of the user's own.</summary>
     /// <remarks>F·(k_h·k_w·C_in + 1), (D_in + 1)·D_out, 4·d; without the 1 where there is no bias. SPEC section 3.</remarks>
     let parameterCount (input: Shape) spec =

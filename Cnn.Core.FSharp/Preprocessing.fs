@@ -146,13 +146,12 @@ module internal PreprocessingStep =
         | _ -> misfit "Grey" "pictures of 1 or 3 channels" shape "Give grey pictures, or red, green and blue."
 
     let private resize height width method (shape: Shape) =
-        let struct (rows, columns, channels) = picture "Resize" shape
-        let output = Shape.Of(height, width, channels)
-        let vertical, horizontal = Resizing.matrix method rows height, Resizing.matrix method columns width
+        picture "Resize" shape |> ignore
+        let resampler = Resampler.Create(method, shape, height, width)
 
         {
-            Output = output
-            Map = Map(fun source destination -> Resizing.apply vertical horizontal columns channels source destination)
+            Output = resampler.Target
+            Map = Map(fun source destination -> resampler.Resample(source, destination))
         }
 
     /// The step for pictures of a shape, or ShapeException.

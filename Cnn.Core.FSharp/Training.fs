@@ -94,11 +94,28 @@ type TrainingSettings = {
             Cancellation = cancellation
     }
 
-/// <summary>A network in training, after an epoch: owns its memory and never changes.</summary>
+/// <summary>How the watched loss has fared, as a plateau counts it.</summary>
+type PlateauState = {
+    /// <summary>The lowest loss that counted.</summary>
+    Best: float
+    /// <summary>Epochs without improvement.</summary>
+    Waited: int
+    /// <summary>Epochs in which nothing is counted yet.</summary>
+    Cooling: int
+    /// <summary>What the learning rate is multiplied by.</summary>
+    Factor: float
+} with
+
+    /// <summary>Nothing was watched yet.</summary>
+    static member Start = { Best = infinity; Waited = 0; Cooling = 0; Factor = 1.0 }
+
+/// <summary>A network in training, after an epoch: owns its memory and never changes. All that training goes on from.</summary>
 [<NoEquality; NoComparison>]
 type TrainingState<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
     Network: Network<'T>
     Optimizer: OptimizerState<'T>
+    Plateau: PlateauState
+    /// <summary>What the epoch came to; before the first one, epoch 0 with an infinite loss.</summary>
     Result: EpochResult
 }
 
@@ -106,29 +123,32 @@ type TrainingState<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
 [<RequireQualifiedAccess>]
 module Training =
 
-    /// How the watched loss has fared.
-    type private Watch = { Best: float; Waited: int; Cooling: int; Factor: float }
+    /// Memory of θ, of the slots and of the state: two take turns, a step reads one and writes the other.
+    [<NoEquality; NoComparison>]
+    type private Buffer<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+        Slots: Optimizer.Slots<'T>
+        Parameters: Parameters<'T>
+        States: Arena<'T>
+    }
 
-    /// What an epoch hands to the next; θ, slots and state lie in one of two buffers that take turns.
+    /// What an epoch hands to the next.
     [<NoEquality; NoComparison>]
     type private Point<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+        /// Steps taken.
+        Step: int
+        Slots: Optimizer.Slots<'T>
+        /// θ of the slots.
         Parameters: Parameters<'T>
         State: State<'T>
-        Optimizer: OptimizerState<'T>
-        Watch: Watch
+        Watch: PlateauState
     }
 
     /// Sums over the batches of an epoch.
     [<Struct>]
     type private Tally = { Batches: int; Samples: int; Loss: float; Correct: int }
 
-    let private copyTo (workspace: IWorkspace<'T>) (t: Tensor<'T>) =
-        let copy = workspace.Tensor t.Shape
-        t.Span.CopyTo copy.Destination
-        copy
-
     /// Keras' rule: an epoch of cooling counts down first, and nothing is counted until it is over.
-    let private follow (plateau: Plateau) rate (watch: Watch) loss =
+    let private follow (plateau: Plateau) rate (watch: PlateauState) loss =
         let cooling = max 0 (watch.Cooling - 1)
         let waited = if watch.Cooling > 0 then 0 else watch.Waited
 
@@ -148,9 +168,24 @@ module Training =
                     Cooling = plateau.Cooldown
             }
 
-    /// <summary>The states after epochs 1, 2, 3, …, without end: take as many as are wanted.</summary>
+    /// <summary>The state before the first epoch.</summary>
+    let start (settings: TrainingSettings) (network: Network<'T>) : TrainingState<'T> = {
+        Network = network
+        Optimizer = Optimizer.start settings.Optimizer network.Parameters
+        Plateau = PlateauState.Start
+        Result = {
+            Epoch = 0
+            Loss = infinity
+            Accuracy = 0.0
+            LearningRate = settings.Optimizer.LearningRate
+            Validation = null
+        }
+    }
+
+    /// <summary>The states after the epochs that follow a state, without end: take as many as are wanted.</summary>
     /// <remarks>
-    /// Lazy: an epoch is trained when its state is asked for, and enumerating again trains again, with the same result.
+    /// Going on after n epochs gives the states of training without a break, to the last bit. Lazy: an epoch is trained when
+    /// its state is asked for, and enumerating again trains again, with the same result.
     /// The same settings give the same states to the last bit for any scheduler, whatever is evaluated in between.
     /// Gradients are of the loss's reduction over each batch, by default the mean.
     /// </remarks>
@@ -159,7 +194,9 @@ module Training =
     /// not known to be finite, as those of bytes are, are all read once for that.
     /// </exception>
     /// <exception cref="T:Cnn.NonFiniteException">A NaN or an infinity appeared; names layer and step.</exception>
-    let epochs (backend: Backend<'T>) (settings: TrainingSettings) (dataset: Dataset) (network: Network<'T>) =
+    let resume (backend: Backend<'T>) (settings: TrainingSettings) (dataset: Dataset) (state: TrainingState<'T>) =
+        let network = state.Network
+
         TrainingChecks.refuse
             backend.Scheduler
             settings.BatchSize
@@ -169,8 +206,7 @@ module Training =
 
         let loss = settings.Loss |> Option.defaultWith (fun () -> Network.standardLoss network)
         let layer, fused = Network.fuse loss network.Layer
-        let segments = Sharding.segments layer
-        let chunks = Optimizer.chunks network.Parameters
+        let rewritten = (Network.optimise { network with Layer = layer }).Layer
         let key = Key.ofSeed settings.Seed
         let dropout, shuffle = key.Child Purpose.Dropout, key.Child Purpose.Shuffle
         let augmentation = key.Child Purpose.Augmentation
@@ -180,30 +216,32 @@ module Training =
 
         let train () =
             TrainingChecks.warn settings.OnWarning dataset
-            let memory = StepMemory<'T> Sharding.Most
-            let buffers = Array.init 2 (fun _ -> Arena<'T>(PackedWeights<'T>()))
+            let plan = Sharding.plan backend network.Input rewritten network.Parameters
+
+            let slots = Optimizer.Slots.from state.Optimizer network.Parameters
+
+            let buffers =
+                Array.init 2 (fun _ ->
+                    let slots = Optimizer.Slots.like (Lease()) slots
+                    { Slots = slots; Parameters = List.ofArray slots.Parameters; States = Arena<'T>() })
 
             let step pictures (order: int[]) (labels: int[]) rate (point: Point<'T>) first count =
-                let t = point.Optimizer.Step
+                let t = point.Step
+                let picture n = order[n]
 
                 let batch = {
                     Count = count
-                    Read = fun workspace from size -> Dataset.read pictures order workspace (first + from) size
+                    Read = fun workspace from size -> Dataset.read pictures picture workspace (first + from) size
                     Targets = Labels(ReadOnlyMemory(labels, first, count))
                     ClassWeights = settings.ClassWeights
                 }
 
-                let shards = Sharding.shardCount network.Input layer count
-
                 let found =
                     Sharding.gradient
-                        backend
-                        memory
-                        segments
-                        chunks
-                        shards
+                        plan
                         fused
                         (dropout.Child(int64 t))
+                        point.Slots.Parameters
                         point.Parameters
                         point.State
                         batch
@@ -213,25 +251,28 @@ module Training =
                     TrainingChecks.raiseNonFinite backend layer point.Parameters point.State x (t + 1)
 
                 let buffer = buffers[t % 2]
-                buffer.Reset()
 
-                let optimizer, θ =
-                    Optimizer.updateIn
-                        buffer
-                        backend
-                        settings.Optimizer
-                        chunks
-                        rate
-                        point.Optimizer
-                        point.Parameters
-                        found.Gradient
+                Optimizer.updateInto
+                    buffer.Slots
+                    backend
+                    settings.Optimizer
+                    plan.Chunks
+                    rate
+                    (t + 1)
+                    point.Slots
+                    found.Gradient
 
-                // What has memory of its own stays where it is: frozen weights.
-                let keep (fresh: Tensor<'T>) = if isNull fresh.Lease then fresh else copyTo buffer fresh
+                buffer.States.Reset()
 
-                let next = { point with Parameters = θ; State = List.map keep found.State; Optimizer = optimizer }
+                let next = {
+                    point with
+                        Step = t + 1
+                        Slots = buffer.Slots
+                        Parameters = buffer.Parameters
+                        State = List.map buffer.States.Keep found.State
+                }
 
-                memory.Reset()
+                Sharding.finish plan
                 next, found.Loss, found.Correct
 
             let epoch (number, start: Point<'T>) =
@@ -280,7 +321,7 @@ module Training =
 
                     let trained = { network with Parameters = own point.Parameters; State = own point.State }
 
-                    TrainingChecks.refuseNonFinite trained point.Optimizer.Step
+                    TrainingChecks.refuseNonFinite trained point.Step
 
                     let validation =
                         settings.Validation |> Option.map (Prediction.evaluate backend settings.Loss trained)
@@ -297,13 +338,12 @@ module Training =
                         | Some plateau -> follow plateau settings.Optimizer.LearningRate point.Watch watched
                         | None -> point.Watch
 
+                    let optimizer = Optimizer.Slots.state point.Step point.Slots
+
                     let state = {
                         Network = trained
-                        Optimizer = {
-                            point.Optimizer with
-                                Moments = own point.Optimizer.Moments
-                                Squares = own point.Optimizer.Squares
-                        }
+                        Optimizer = { optimizer with Moments = own optimizer.Moments; Squares = own optimizer.Squares }
+                        Plateau = watch
                         Result = {
                             Epoch = number
                             Loss = trainingLoss
@@ -316,15 +356,22 @@ module Training =
                     state, (number + 1, { point with Watch = watch }))
 
             let start = {
+                Step = state.Optimizer.Step
+                Slots = slots
                 Parameters = network.Parameters
                 State = network.State
-                Optimizer = Optimizer.start settings.Optimizer network.Parameters
-                Watch = { Best = infinity; Waited = 0; Cooling = 0; Factor = 1.0 }
+                Watch = state.Plateau
             }
 
-            Seq.unfold epoch (1, start)
+            Seq.unfold epoch (state.Result.Epoch + 1, start)
 
         Seq.delay train
+
+    /// <summary>The states after epochs 1, 2, 3, …, without end: <c>resume</c> from the start.</summary>
+    /// <exception cref="T:System.ArgumentException">The data do not fit the network; before any work.</exception>
+    /// <exception cref="T:Cnn.NonFiniteException">A NaN or an infinity appeared; names layer and step.</exception>
+    let epochs backend settings dataset (network: Network<'T>) =
+        resume backend settings dataset (start settings network)
 
     /// <summary>The state after a number of epochs.</summary>
     let run backend settings (count: int) dataset (network: Network<'T>) =

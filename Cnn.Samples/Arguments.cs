@@ -47,6 +47,9 @@ internal static class Arguments
     public static Option<double?> Fraction(string option, string description) =>
         Number(option, "F", description, "a share from 0 to below 1", value => value is >= 0 and < 1);
 
+    /// <summary>The file of a model.</summary>
+    public static Option<string> Model() => new("--model") { HelpName = "FILE", Description = "The model, as train --save wrote it.", Required = true };
+
     /// <summary>JSON instead of text.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Print one line of JSON and nothing else." };
 

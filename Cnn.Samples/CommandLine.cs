@@ -20,9 +20,12 @@ internal static class CommandLine
         {
             verbose,
             TrainCommand.Create(interruption.Token),
+            EvaluateCommand.Create(interruption.Token),
+            PredictCommand.Create(),
             SummaryCommand.Create(),
             BenchCommand.Create(),
             DownloadCommand.Create(interruption.Token),
+            ConvertCommand.Create(),
         };
 
         // The main job needs no words, and takes its options without its name.

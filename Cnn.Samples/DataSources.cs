@@ -15,7 +15,8 @@ internal sealed record DataSource(string Text, Func<Loading, (Dataset Train, Dat
 /// <summary>How pictures are brought in.</summary>
 /// <param name="Scheduler">Where drawing runs.</param>
 /// <param name="Seed">Decides who is held back for testing, where a source has no test set of its own.</param>
-internal sealed record Loading(IScheduler Scheduler, int Seed);
+/// <param name="Input">Height×width×channels that the network takes, to which photographs are brought.</param>
+internal sealed record Loading(IScheduler Scheduler, int Seed, Shape Input);
 
 /// <summary>The data sources of the command line.</summary>
 internal static class DataSources
@@ -45,6 +46,7 @@ internal static class DataSources
             var source = CsvSource.Parse(text);
             return HoldBack(source.File, Csv.Load(source.File, source.Options), loading);
         }, text => CsvSource.Parse(text)),
+        new("folder", "DIR", Folder),
     ];
 
     private static string[] Forms => [.. Kinds.Select(kind => kind.Form)];
@@ -85,26 +87,47 @@ internal static class DataSources
 
     /// <summary>The pictures in the size that a network takes: smaller ones get zeros around them.</summary>
     /// <exception cref="InvalidDataException">The pictures cannot be made to fit.</exception>
-    public static Dataset Fit(Dataset pictures, DataSource source, string net, NetworkBuilder network)
+    public static Dataset Fit(Dataset pictures, DataSource source, string net, Shape wanted, Shape output)
     {
-        var (found, wanted) = (pictures.Shape, network.Input);
+        var found = pictures.Shape;
         if (found[0] > wanted[0] || found[1] > wanted[1] || found[2] != wanted[2])
         {
             throw new InvalidDataException($"{net} takes pictures of at most {wanted}, but those of {source.Text} are {found}.");
         }
 
-        if (pictures.ClassNames.Count > Math.Max(network.OutputShape.Size, 2))
+        if (pictures.ClassNames.Count > Math.Max(output.Size, 2))
         {
             throw new InvalidDataException(
-                $"{net} tells at most {Math.Max(network.OutputShape.Size, 2)} classes apart, but {source.Text} has {pictures.ClassNames.Count}.");
+                $"{net} tells at most {Math.Max(output.Size, 2)} classes apart, but {source.Text} has {pictures.ClassNames.Count}.");
         }
 
         return pictures.Pad(wanted[0], wanted[1]);
     }
 
+    /// <summary>What makes any picture one like those of a shape that <see cref="Fit"/> has brought to a network's input.</summary>
+    public static Preprocessing Preprocessing(Shape found, Shape wanted)
+    {
+        var grey = wanted[2] == 1 ? Cnn.Preprocessing.Grey : Cnn.Preprocessing.Identity;
+        var sized = grey.Then(Cnn.Preprocessing.Resize(found[0], found[1]));
+        return (found[0], found[1]) == (wanted[0], wanted[1]) ? sized : sized.Then(Cnn.Preprocessing.Pad(wanted[0], wanted[1]));
+    }
+
     /// <summary>Pictures that the library draws itself, the same in every run.</summary>
     private static Kind Drawn(string name, Func<IScheduler, Key, int, Dataset> draw) => new(name, null, (_, loading) =>
         (draw(loading.Scheduler, Key.OfSeed(0), TrainPictures), draw(loading.Scheduler, Key.OfSeed(1), TestPictures)));
+
+    /// <summary>
+    /// Pictures of sub-folders, one for each class, in the size and the colours that the network takes: those of train and
+    /// of test, or else four fifths of each class to learn from and the others to test on.
+    /// </summary>
+    private static (Dataset Train, Dataset Test) Folder(string directory, Loading loading)
+    {
+        var options = new ImageFolderOptions(loading.Input[0], loading.Input[1], loading.Input[2]);
+        var hasParts = new[] { "train", "test" }.All(part => Directory.Exists(Path.Combine(directory, part)));
+        return hasParts
+            ? Both(FSharp.ImageFolder.loadSplit(loading.Scheduler, options, directory))
+            : HoldBack(directory, FSharp.ImageFolder.load(loading.Scheduler, options, directory), loading);
+    }
 
     /// <summary>Pictures of a file without a test set: four fifths of each class to learn from, the others to test on.</summary>
     private static (Dataset Train, Dataset Test) HoldBack(string path, Dataset pictures, Loading loading)

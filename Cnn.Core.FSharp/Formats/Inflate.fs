@@ -1,10 +1,11 @@
 namespace Cnn.FSharp
 
+open System
 open System.IO
 open System.IO.Compression
 open Cnn
 
-/// Gzip and zlib streams, expanded under a bound.
+/// Zlib streams, expanded under a bound.
 module internal Inflate =
 
     /// Deflate cannot shrink anything below 1/1032 of its size.
@@ -14,39 +15,25 @@ module internal Inflate =
     /// The most bytes that compressed ones can stand for.
     let mostOf (compressed: int) = int64 compressed * Ratio
 
-    let private expand file (most: int64) name (open': Stream -> Stream) (bytes: byte[]) =
-        let most = min most (mostOf bytes.Length)
-        use source = open' (new MemoryStream(bytes))
-        use target = new MemoryStream()
-        let buffer = Array.zeroCreate 81920
+    /// The bytes of a zlib stream that must be so many, its checksum verified; the caller has bounded them by `mostOf`.
+    let zlibExactly file (size: int) (compressed: MemoryStream) =
+        // The runtime calls this an error of input and output.
+        if compressed.Length > 1L && compressed.GetBuffer()[1] &&& 0x20uy <> 0uy then
+            raise (DataFormatException(file, 1L, "a zlib stream without a preset dictionary", "one with it"))
 
-        let rec pump () =
-            match source.Read(buffer, 0, buffer.Length) with
-            | 0 -> ()
-            | n ->
-                if target.Length + int64 n > most then
-                    let wanted = "at most " + string most + " bytes once decompressed"
-                    raise (DataFormatException(file, most, wanted, "more"))
+        // The runtime takes a stream cut within its checksum for a whole one; with these for the rest, the checksum is wrong.
+        compressed.Write(Array.zeroCreate 4, 0, 4)
+        compressed.Position <- 0L
+        use source = new ZLibStream(compressed, CompressionMode.Decompress)
+        let target = Array.zeroCreate<byte> size
 
-                target.Write(buffer, 0, n)
-                pump ()
+        let refuse (offset: int) expected actual = raise (DataFormatException(file, int64 offset, expected, actual))
+        let wanted = string size + " bytes once decompressed"
 
         try
-            pump ()
+            match source.ReadAtLeast(Span target, size, false) with
+            | filled when filled < size -> refuse filled wanted (Words.count filled "byte" "bytes")
+            | _ when source.ReadByte() >= 0 -> refuse size wanted "more"
+            | _ -> target
         with :? InvalidDataException as e ->
-            raise (DataFormatException(file, target.Length, "a sound " + name + " stream", e.Message))
-
-        target.ToArray()
-
-    /// True where bytes begin as a gzip stream does.
-    let isGzip (bytes: byte[]) = bytes.Length >= 2 && bytes[0] = 0x1Fuy && bytes[1] = 0x8Buy
-
-    /// The bytes, decompressed if they are gzip; `most` bounds what may come out.
-    let gzip file most bytes =
-        if isGzip bytes then
-            expand file most "gzip" (fun s -> new GZipStream(s, CompressionMode.Decompress)) bytes
-        else
-            bytes
-
-    /// The bytes of a zlib stream, its checksum verified; `most` bounds what may come out.
-    let zlib file most bytes = expand file most "zlib" (fun s -> new ZLibStream(s, CompressionMode.Decompress)) bytes
+            refuse 0 "a sound zlib stream" e.Message

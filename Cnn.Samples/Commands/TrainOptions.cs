@@ -12,10 +12,11 @@ namespace Cnn.Samples.Commands;
 /// <param name="Precision">The numbers to compute with.</param>
 /// <param name="Threads">Processors to use.</param>
 /// <param name="Recalibrate">Whether the statistics of batch normalisation are taken anew after training.</param>
+/// <param name="ModelFile">Where the model is written; null for nowhere.</param>
 /// <param name="Folder">Where the results are written; null for nowhere.</param>
 /// <param name="IsJson">Whether one line of JSON is all that is printed.</param>
 internal sealed record TrainSettings(
-    string Net, DataSource Data, FitOptions Fit, TrainChoices Choices, Precision Precision, int Threads, bool Recalibrate, string? Folder, bool IsJson);
+    string Net, DataSource Data, FitOptions Fit, TrainChoices Choices, Precision Precision, int Threads, bool Recalibrate, string? ModelFile, string? Folder, bool IsJson);
 
 /// <summary>Choices that a finished optimiser does not tell; null where none was made.</summary>
 /// <param name="Preset">Whose settings were taken.</param>
@@ -29,7 +30,6 @@ internal sealed class TrainOptions
 {
     private const string Net = "lenet5";
     private const int Epochs = 5;
-    private static readonly string[] Presets = ["source"];
 
     /// <summary>Of the networks with batch normalisation, the one whose source trains it too shortly for running averages.</summary>
     private const string RecalibratedPreset = "digits";
@@ -37,7 +37,7 @@ internal sealed class TrainOptions
     private readonly Option<string> _net = Arguments.Name("--net", "network", Architectures.Names, Net);
     private readonly Option<DataSource> _data = DataSources.Option();
     private readonly Option<string?> _preset = Arguments.NameOrNone(
-        "--preset", "preset", Presets, "source: epochs, batch size, optimiser and validation share as the network's source has them; other options come first.");
+        "--preset", "preset", Presets.Names, $"Settings taken together, other options coming first: {Presets.Meanings}.");
     private readonly Option<int> _epochs = Arguments.Whole("--epochs", "Times that the training pictures are gone through.", Epochs, smallest: 1);
     private readonly Option<int> _batch = Arguments.Whole("--batch", "Pictures of a step.", new FitOptions().BatchSize, smallest: 1);
     private readonly Option<string> _optimizer = Arguments.Name("--optimizer", "optimiser", Optimizers.Names, "adam");
@@ -59,6 +59,20 @@ internal sealed class TrainOptions
     private readonly Option<int> _seed = Arguments.Whole("--seed", "Decides the first weights, the order of the pictures and who is held back.", 0);
     private readonly Option<int> _threads = Arguments.Whole(
         "--threads", "Processors to use; the result is the same for any number.", Environment.ProcessorCount, smallest: 1);
+    private readonly Option<string?> _checkpoint = new("--checkpoint")
+    {
+        HelpName = "DIR",
+        Description = "Put training aside there after each epoch; the last two are kept.",
+    };
+    private readonly Option<bool> _resume = new("--resume")
+    {
+        Description = "Go on from the latest checkpoint, if there is one; the settings must be the same.",
+    };
+    private readonly Option<string?> _save = new("--save")
+    {
+        HelpName = "FILE",
+        Description = "Write the model there, as in lenet5.safetensors.",
+    };
     private readonly Option<string?> _out = new("--out")
     {
         HelpName = "DIR",
@@ -71,16 +85,24 @@ internal sealed class TrainOptions
         Option[] options =
         [
             _net, _data, _preset, _epochs, _batch, _optimizer, _rate, _schedule, _weightDecay, _l2, _augment, _validation, _earlyStopping,
-            _recalibrate, _precision, _seed, _threads, _out, _json,
+            _recalibrate, _precision, _seed, _threads, _checkpoint, _resume, _save, _out, _json,
         ];
         Array.ForEach(options, command.Options.Add);
         command.Validators.Add(RefusePresetOfNobody);
+        command.Validators.Add(line =>
+        {
+            if (line.GetResult(_resume) is { Implicit: false } && line.GetResult(_checkpoint) is null)
+            {
+                line.AddError("--resume needs --checkpoint DIR.");
+            }
+        });
     }
 
     public TrainSettings Settings(ParseResult line)
     {
-        var net = line.GetRequiredValue(_net);
-        var preset = line.GetValue(_preset) is null ? null : Architectures.SourceSettingsOf(net);
+        var choice = Presets.Find(line.GetValue(_preset));
+        var net = choice?.Net is { } own && !IsGiven(line, _net) ? own : line.GetRequiredValue(_net);
+        var preset = choice?.Of(net);
         var fit = new FitOptions
         {
             Epochs = Given(line, _epochs, preset?.Options.Epochs),
@@ -90,22 +112,25 @@ internal sealed class TrainOptions
             Seed = line.GetValue(_seed),
             Augmentation = line.GetRequiredValue(_augment),
             ValidationFraction = line.GetValue(_validation) ?? preset?.Options.ValidationFraction ?? 0,
+            CheckpointFolder = line.GetValue(_checkpoint),
+            Resume = line.GetValue(_resume),
             EarlyStopping = line.GetValue(_earlyStopping) is { } patience ? new EarlyStopping(patience) : null,
         };
-        var schedule = line.GetValue(_schedule);
+        var schedule = line.GetValue(_schedule) ?? preset?.Schedule;
         return new TrainSettings(
             net,
             line.GetRequiredValue(_data),
             schedule is null ? fit : Schedules.Find(schedule).Apply(fit),
-            new TrainChoices(preset?.Source, schedule, line.GetValue(_weightDecay), line.GetValue(_l2)),
+            new TrainChoices(preset?.Origin, schedule, line.GetValue(_weightDecay), line.GetValue(_l2)),
             line.GetRequiredValue(_precision) == "float" ? Precision.Single : Precision.Double,
             line.GetValue(_threads),
-            line.GetValue(_recalibrate) ?? (preset is not null && net == RecalibratedPreset),
+            line.GetValue(_recalibrate) ?? (choice is { Net: null } && net == RecalibratedPreset),
+            line.GetValue(_save),
             line.GetValue(_out),
             line.GetValue(_json));
     }
 
-    private Optimizer OptimizerOf(ParseResult line, SourceSettings? preset)
+    private Optimizer OptimizerOf(ParseResult line, Preset? preset)
     {
         var rate = line.GetValue(_rate);
         var optimizer = preset is null || IsGiven(line, _optimizer) ? Optimizers.Find(line.GetRequiredValue(_optimizer), rate)
@@ -119,9 +144,9 @@ internal sealed class TrainOptions
     private void RefusePresetOfNobody(CommandResult line)
     {
         var word = line.GetResult(_net)?.Tokens is [var token, ..] ? token.Value : Net;
-        if (line.GetResult(_preset)?.Tokens is [{ Value: var preset }, ..] && Presets.Contains(preset, StringComparer.OrdinalIgnoreCase)
+        if (line.GetResult(_preset)?.Tokens is [{ Value: var wanted }, ..] && Presets.Find(wanted) is { } preset
             && Architectures.Names.FirstOrDefault(name => name.Equals(word, StringComparison.OrdinalIgnoreCase)) is { } net
-            && Architectures.SourceSettingsOf(net) is null)
+            && preset.Of(net) is null)
         {
             line.AddError($"The source of {net} gives no settings: leave out --preset.");
         }

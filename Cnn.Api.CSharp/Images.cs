@@ -1,0 +1,36 @@
+namespace Cnn.Fluent;
+
+/// <summary>Pictures of bytes: files, sizes and colours.</summary>
+public static class Images
+{
+    extension(Image)
+    {
+        /// <summary>The picture in a file, whatever its ending: its first bytes tell the format.</summary>
+        /// <param name="path">The file.</param>
+        /// <param name="codecs">The formats that there can be; default null: <see cref="ImageCodecs.Default"/>.</param>
+        /// <exception cref="IOException">The file is missing or cannot be read.</exception>
+        /// <exception cref="DataFormatException">The file is no sound picture of any of the formats.</exception>
+        public static Image Load(string path, IEnumerable<IImageCodec>? codecs = null) =>
+            FSharp.Image.loadWith(codecs ?? ImageCodecs.Default, path);
+    }
+
+    extension(Image image)
+    {
+        /// <summary>Writes the picture in the format of the ending: .png, .pgm (grey), .ppm (RGB) or .pnm (either).</summary>
+        /// <remarks>The file is there as a whole or not at all.</remarks>
+        /// <exception cref="ArgumentException">Another ending, or channels that the format has not.</exception>
+        /// <exception cref="IOException">The file cannot be written.</exception>
+        public void Save(string path) => FSharp.Image.save(path, image);
+
+        /// <summary>The picture in another size: H×W×C → height×width×C, each value rounded to a byte.</summary>
+        /// <exception cref="ShapeException">A size is not positive.</exception>
+        public Image Resize(int height, int width, Resampling method = Resampling.Area) =>
+            FSharp.Image.resize(method, height, width, image);
+
+        /// <summary>One channel: (299·R + 587·G + 114·B)/1000 rounded, the luma of ITU-R BT.601-7, 2.5.1; alpha is dropped.</summary>
+        public Image ToGrey() => FSharp.Image.toGrey(image);
+
+        /// <summary>Three channels: grey is repeated, alpha is dropped.</summary>
+        public Image ToRgb() => FSharp.Image.toRgb(image);
+    }
+}

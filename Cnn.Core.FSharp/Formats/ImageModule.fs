@@ -1,0 +1,99 @@
+namespace Cnn.FSharp
+
+open System
+open System.IO
+open Cnn
+
+/// <summary>Pictures of bytes: files, sizes and colours.</summary>
+[<RequireQualifiedAccess>]
+module Image =
+
+    /// <summary>The picture in a file, of whichever format of the codecs its first bytes are.</summary>
+    /// <exception cref="T:System.IO.IOException">The file is missing or cannot be read.</exception>
+    /// <exception cref="T:Cnn.DataFormatException">The file is no sound picture of any of the formats.</exception>
+    let loadWith (codecs: IImageCodec seq) (path: string) : Image =
+        ArgumentNullException.ThrowIfNull(path, nameof path)
+
+        // A large file that is no picture is not read.
+        let codec =
+            use stream = File.OpenRead path
+            let start = Array.zeroCreate 16
+            let length = stream.ReadAtLeast(Span start, start.Length, false)
+            ImageCodecs.Recognize(path, ReadOnlyMemory(start, 0, length), codecs)
+
+        codec.Decode(path, ReadOnlyMemory(File.ReadAllBytes path))
+
+    /// <summary>The picture in a file of one of the library's own formats, whatever its ending.</summary>
+    /// <exception cref="T:System.IO.IOException">The file is missing or cannot be read.</exception>
+    /// <exception cref="T:Cnn.DataFormatException">The file is no sound picture of any of the formats.</exception>
+    let load path = loadWith ImageCodecs.Default path
+
+    /// <summary>Writes a picture in the format of the file's ending: .png, .pgm (grey), .ppm (RGB) or .pnm (either).</summary>
+    /// <remarks>The file is there as a whole or not at all.</remarks>
+    /// <exception cref="T:System.ArgumentException">Another ending, or channels that the format has not.</exception>
+    /// <exception cref="T:System.IO.IOException">The file cannot be written.</exception>
+    let save (path: string) (image: Image) : unit =
+        ArgumentNullException.ThrowIfNull(path, nameof path)
+        ArgumentNullException.ThrowIfNull(image, nameof image)
+
+        let encode =
+            match (nonNull (Path.GetExtension path)).ToLowerInvariant(), image.Channels with
+            | ".png", _ -> Png.encode
+            | ".pgm", 1
+            | ".ppm", 3
+            | ".pnm", _ -> Netpbm.encode
+            | (".pgm" | ".ppm") as ending, channels ->
+                let wanted = if ending = ".pgm" then "1 channel of grey" else "3 channels of RGB"
+
+                raise (
+                    ShapeException("A " + ending + " file", wanted, string channels + " channels", "Write a .png file.")
+                )
+            | ending, _ ->
+                let text = "Pictures are written as .png, .pgm, .ppm or .pnm, not as '" + ending + "'."
+                raise (ArgumentException(text, nameof path))
+
+        AtomicFile.write path (ReadOnlySpan(encode image))
+
+    /// <summary>The picture in another size: H×W×C → height×width×C, each value rounded to a byte.</summary>
+    /// <exception cref="T:Cnn.ShapeException">A size is not positive.</exception>
+    let resize (method: Resampling) height width (image: Image) : Image =
+        ArgumentNullException.ThrowIfNull(image, nameof image)
+
+        if height = image.Height && width = image.Width then
+            image
+        else
+            let resampler = Resampler.Create(method, image.Shape, height, width)
+            let values = Array.zeroCreate<float32> resampler.Target.Size
+            resampler.Resample(image.Pixels.Span, Span values)
+            Image.Owning(height, width, image.Channels, values |> Array.map (fun v -> byte (v + 0.5f)))
+
+    let private map channels (write: byte[] -> int -> byte[] -> int -> unit) (image: Image) =
+        let source = image.Pixels.ToArray()
+        let target = Array.zeroCreate (image.Height * image.Width * channels)
+
+        for p in 0 .. image.Height * image.Width - 1 do
+            write source (p * image.Channels) target (p * channels)
+
+        Image.Owning(image.Height, image.Width, channels, target)
+
+    /// <summary>One channel: (299·R + 587·G + 114·B)/1000 rounded, the luma of ITU-R BT.601-7, 2.5.1; alpha is dropped.</summary>
+    let toGrey (image: Image) : Image =
+        ArgumentNullException.ThrowIfNull(image, nameof image)
+
+        match image.Channels with
+        | 1 -> image
+        | 2 -> image |> map 1 (fun source p target q -> target[q] <- source[p])
+        | _ ->
+            image
+            |> map 1 (fun source p target q ->
+                let luma = 299 * int source[p] + 587 * int source[p + 1] + 114 * int source[p + 2]
+                target[q] <- byte ((luma + 500) / 1000))
+
+    /// <summary>Three channels: grey is repeated, alpha is dropped.</summary>
+    let toRgb (image: Image) : Image =
+        ArgumentNullException.ThrowIfNull(image, nameof image)
+
+        match image.Channels with
+        | 3 -> image
+        | 4 -> image |> map 3 (fun source p target q -> Array.blit source p target q 3)
+        | _ -> image |> map 3 (fun source p target q -> Array.fill target q 3 source[p])

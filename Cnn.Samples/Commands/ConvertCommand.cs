@@ -1,0 +1,55 @@
+using System.CommandLine;
+using Cnn.Fluent;
+
+namespace Cnn.Samples.Commands;
+
+/// <summary>Writes a saved model in another format.</summary>
+internal static class ConvertCommand
+{
+    private const string Onnx = "onnx";
+    private const string NumPy = "npz";
+    private const string ChannelsFirst = "nchw";
+    private const string ChannelsLast = "nhwc";
+
+    public static Command Create()
+    {
+        var file = Arguments.Model();
+        var format = Arguments.NameOrNone("--to", "format", [Onnx, NumPy], $"The format: {Onnx}, or {NumPy} for the weights alone.");
+        format.Required = true;
+        var layout = Arguments.NameOrNone(
+            "--layout", "layout", [ChannelsFirst, ChannelsLast], $"Where {Onnx} has the channels of pictures: {ChannelsFirst} or {ChannelsLast} [default: {ChannelsFirst}].");
+        var target = new Option<string?>("--out") { HelpName = "FILE", Description = "The file to write [default: the model's name with the format's ending]." };
+        var command = new Command("convert", "Writes a saved model for other programs.") { file, format, layout, target };
+        command.Validators.Add(line =>
+        {
+            if (line.GetValue(format) == NumPy && line.GetValue(layout) is not null)
+            {
+                line.AddError($"--layout is for --to {Onnx}: weights alone have none.");
+            }
+        });
+        command.SetAction(line => Run(
+            line.GetRequiredValue(file), line.GetRequiredValue(format)!, line.GetValue(layout), line.GetValue(target)));
+        return command;
+    }
+
+    private static void Run(string file, string format, string? layout, string? target)
+    {
+        var model = Model.Load(file);
+        var path = target ?? Path.ChangeExtension(file, format);
+        if (Path.GetFullPath(path) == Path.GetFullPath(file))
+        {
+            throw new InvalidDataException($"{path} is the model itself. Choose another file with --out.");
+        }
+
+        if (format == Onnx)
+        {
+            model.ExportOnnx(path, layout == ChannelsLast ? ChannelOrder.ChannelsLast : ChannelOrder.ChannelsFirst);
+        }
+        else
+        {
+            model.ExportWeights(path);
+        }
+
+        Console.WriteLine($"{path}: {new FileInfo(path).Length:N0} bytes of {model}");
+    }
+}

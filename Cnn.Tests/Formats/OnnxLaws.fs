@@ -1,0 +1,204 @@
+/// ONNX files mean what the network means: to a reader of our own, and to OpenCV.
+module Cnn.Tests.Formats.OnnxLaws
+
+open System
+open System.IO
+open System.Text.Json
+open System.Text.RegularExpressions
+open FsCheck
+open FsCheck.FSharp
+open NUnit.Framework
+open Cnn
+open Cnn.FSharp
+open Cnn.Tests.Laws
+open Cnn.Tests.Laws.Closeness
+open Cnn.Tests.Formats.OnnxReader
+
+let private orders = [ ChannelOrder.ChannelsFirst; ChannelOrder.ChannelsLast ]
+
+/// Weights of any sign, variances above 0; all of them numbers of float32, so that export rounds nothing.
+let private build seed input specs : Network<float> =
+    let network = Network.create (Key.ofSeed seed) input (Layers.ofSpecs specs)
+
+    let single (t: Tensor<float>) = Tensor.map (fun v -> float (float32 v)) t
+
+    let state =
+        network.State
+        |> List.mapi (fun i t -> single (Tensor.map (fun v -> abs v + 0.5) (Draw.reals (seed + 31 * i) t.Shape)))
+
+    {
+        network with
+            Parameters = network.Parameters |> List.mapi (fun i t -> single (Draw.reals (seed + 17 * i + 1) t.Shape))
+            State = state
+    }
+
+/// A network with weights of its own and pictures for it.
+let private (|Net|) (plan: Plan) =
+    let network = build plan.Seed (Plan.shape plan.Input) plan.Specs
+    network, (Draw.reals plan.Seed (network.Input.Batch plan.Count): Tensor<float>)
+
+/// The values of a batch as an ONNX file of that order has them.
+let private outside order (t: Tensor<float>) =
+    match List.ofArray (t.Shape.Extents.ToArray()) with
+    | [ n; h; w; c ] when order = ChannelOrder.ChannelsFirst ->
+        let source = t.ToArray()
+
+        {
+            Dims = [ n; c; h; w ]
+            Data = [|
+                for s in 0 .. n - 1 do
+                    for k in 0 .. c - 1 do
+                        for i in 0 .. h - 1 do
+                            for j in 0 .. w - 1 -> source[((s * h + i) * w + j) * c + k]
+            |]
+        }
+    | dims -> { Dims = dims; Data = t.ToArray() }
+
+let private tensor (value: Value) = Tensor.ofArray (Shape.Of(List.toArray value.Dims)) value.Data
+
+/// The file rounds ε and slopes to float32; everything else is exact here.
+let private agrees order (network: Network<float>) x =
+    let model = read (Onnx.encode order [] network)
+
+    near 1e-6 (tensor (outside order (Network.predict network x))) (tensor (run model (outside order x)))
+
+[<Law>]
+let ``evaluating the file is predicting, channels first or last`` (Net(network, x)) =
+    all [ for order in orders -> agrees order network x ]
+
+[<Law>]
+let ``a network over vectors is the same in either order`` (rows: Rows) =
+    let dense = { Dense.Default with Units = 3; Activation = Cnn.Activation.Softmax }
+
+    let network = build rows.Seed (Shape.Of rows.Features) [ BatchNorm BatchNorm.Default; Dense dense ]
+
+    let x = Draw.reals rows.Seed (network.Input.Batch rows.Count)
+
+    all [
+        for order in orders do
+            yield agrees order network x
+        yield same (Onnx.encode orders[0] [] network) (Onnx.encode orders[1] [] network)
+    ]
+
+[<Law>]
+let ``names are C identifiers, made once, before they are used; constants are no inputs; shapes are told``
+    (Net(network, x))
+    =
+    let identifier = Regex "^[A-Za-z_][A-Za-z0-9_]*$"
+
+    all [
+        for order in orders do
+            let model = read (Onnx.encode order [] network)
+            let constants = model.Constants |> List.map fst
+            let made = [ "input" ] @ constants @ (model.Nodes |> List.collect (fun node -> node.Outputs))
+            let dims (t: Tensor<float>) = 0L :: ((outside order t).Dims.Tail |> List.map int64)
+
+            yield same (7L, 13L) (model.Version, model.Opset)
+            yield same (List.distinct made) made
+            yield same [] (made |> List.filter (fun name -> not (identifier.IsMatch name)))
+            yield same [ "input", dims x ] model.Inputs
+            yield same [ "output", dims (Network.predict network x) ] model.Outputs
+
+            for name, value in model.Constants do
+                yield same (List.fold (*) 1 value.Dims) value.Data.Length
+                yield same true (model.Nodes |> List.exists (fun node -> List.contains name node.Inputs))
+
+            let known (node: Node) = List.takeWhile ((<>) (List.head node.Outputs)) made
+
+            for node in model.Nodes do
+                yield same [] (node.Inputs |> List.except (known node))
+    ]
+
+[<Law>]
+let ``float32 weights are in the file bit for bit`` (Net(network, _)) =
+    let single: Network<float32> = {
+        Layer = Layers.ofSpecs (network.Layer.Parts |> List.map (fun part -> part.Spec))
+        Input = network.Input
+        Parameters = network.Parameters |> List.map (Tensor.map float32)
+        State = network.State |> List.map (Tensor.map float32)
+    }
+
+    same (Onnx.encode ChannelOrder.ChannelsFirst [] network) (Onnx.encode ChannelOrder.ChannelsFirst [] single)
+
+[<Law>]
+let ``class names stand in the metadata as a JSON array`` (Net(network, _)) (names: NonEmptyString list) =
+    let names =
+        [ for name in names -> String.filter (Char.IsSurrogate >> not) name.Get ] @ [ "Größe \"π\"\n"; "" ]
+
+    let metadata = (read (Onnx.encode ChannelOrder.ChannelsFirst names network)).Metadata
+
+    use json = JsonDocument.Parse metadata["class_names"]
+    same names [ for name in json.RootElement.EnumerateArray() -> nonNull (name.GetString()) ]
+
+[<Test>]
+let ``what ONNX has no operator for is named`` () =
+    let custom: Layer<float32> =
+        Layer.create "Sobel" 0 0 0 id (fun _ _ -> [], []) (fun _ _ _ x -> {
+            Output = x
+            State = []
+            Pullback = fun ȳ -> [], ȳ
+        })
+
+    let encode (layer: Layer<float32>) input =
+        Onnx.encode ChannelOrder.ChannelsFirst [] (Network.create (Key.ofSeed 0) input layer) |> ignore
+
+    let unknown = Assert.Throws<ArgumentException>(fun () -> encode custom (Shape.Of(4, 5, 1)))
+    Assert.That((nonNull unknown).Message, Does.Contain "Sobel")
+    Assert.Throws<ShapeException>(fun () -> encode (Layers.flatten ()) (Shape.Of(4, 5))) |> ignore
+
+[<Test>]
+let ``a weight beyond float32 is named`` () =
+    let network: Network<float> = Network.create (Key.ofSeed 0) (Shape.Of 2) (Layers.dense 1)
+
+    let large = { network with Parameters = network.Parameters |> List.map (Tensor.map (fun _ -> 1e300)) }
+
+    let error =
+        Assert.Throws<ArgumentException>(fun () -> Onnx.encode ChannelOrder.ChannelsFirst [] large |> ignore)
+
+    Assert.That((nonNull error).Message, Does.Contain "dense_kernel")
+
+/// One network for OpenCV: the file, a batch, and what the library says of it.
+let private writeCase folder name order (network: Network<float32>) (x: Tensor<float32>) =
+    let floats (t: Tensor<float32>) =
+        let value = outside order (Tensor.map float t)
+        value.Dims, value.Data |> Array.collect (float32 >> BitConverter.GetBytes)
+
+    let write kind t =
+        let dims, bytes = floats t
+        File.WriteAllBytes(Path.Combine(folder, name + kind), bytes)
+        String.Join(",", dims)
+
+    Onnx.save (Path.Combine(folder, name + ".onnx")) order [] network
+    let input = write ".input" x
+    let output = write ".output" (Network.predict network x)
+    File.AppendAllLines(Path.Combine(folder, "cases.txt"), [ String.Join(' ', name, input, output) ])
+
+let private single (network: Network<float>) : Network<float32> = {
+    Layer = Layers.ofSpecs (network.Layer.Parts |> List.map (fun part -> part.Spec))
+    Input = network.Input
+    Parameters = network.Parameters |> List.map (Tensor.map float32)
+    State = network.State |> List.map (Tensor.map float32)
+}
+
+let private openCv write =
+    Python.script [ "cv2"; "numpy" ] "onnx_check.py" write (fun _ output -> TestContext.Out.Write output)
+
+[<Test>]
+let ``OpenCV predicts the same for every architecture`` () =
+    openCv (fun folder ->
+        for architecture in Architectures.all do
+            for order in orders do
+                let network: Network<float32> = Architectures.build 7 architecture
+                let x = Draw.reals 3 (network.Input.Batch 3)
+                writeCase folder (architecture.Name + "_" + string order) order network x)
+
+[<Test>]
+let ``OpenCV predicts the same for networks of any layers`` () =
+    let plans = Gen.sampleWithSeed (Rnd 1UL) 30 200 (Generate.plan 1 6)
+
+    openCv (fun folder ->
+        plans
+        |> Array.iteri (fun i (Net(network, x)) ->
+            let order = orders[i % 2]
+            TestContext.Out.WriteLine $"case{i}: %A{plans[i]}"
+            writeCase folder ("case" + string i) order (single network) (Tensor.map float32 x)))
