@@ -146,7 +146,7 @@ let private small = [
     Conv2D { Conv2D.Default with Filters = 2 }
     BatchNorm BatchNorm.Default
     Conv2D { Conv2D.Default with Filters = 3 }
-    Flatten FlattenOrder.RowMajor
+    Flatten FlattenOrder.ChannelMajor
     Dense { Dense.Default with Units = 4 }
 ]
 
