@@ -81,10 +81,11 @@ internal sealed class Engine<T>(SavedModel<T> saved, Backend<T> backend) : IEngi
             FuncConvert.FromAction<string>(warning => options.Warnings?.Report(warning)),
             cancellationToken);
         var clock = Stopwatch.StartNew();
-        var fitted = Fitting.fit(
-            backend, settings, Option(options.EarlyStopping?.Value),
-            FuncConvert.FromAction<TrainingState<T>>(state => options.EpochProgress?.Report(state.Result)),
-            options.Epochs, data, _network);
+        var stopping = Option(options.EarlyStopping?.Value);
+        var onEpoch = FuncConvert.FromAction<FittingState<T>>(state => options.EpochProgress?.Report(state.Last.Result));
+        var fitted = options.CheckpointFolder is { } folder
+            ? Checkpoint.fit(folder, options.Resume, backend, settings, stopping, onEpoch, options.Epochs, data, saved)
+            : Fitting.resume(backend, settings, stopping, onEpoch, options.Epochs, data, Fitting.start(settings, _network));
         var model = fitted.Epoch == 0 ? start : new Model(new Engine<T>(Trained(fitted, data, options.Seed), backend));
         return new FitResult(model, fitted.Epoch, [.. fitted.History], clock.Elapsed, fitted.Reason);
     }

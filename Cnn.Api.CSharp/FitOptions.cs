@@ -76,6 +76,14 @@ public sealed record FitOptions
     /// <value>Default null: never.</value>
     public ReduceOnPlateau? ReduceOnPlateau { get; init; }
 
+    /// <summary>Folder in which training is put aside after each epoch, so that it can be taken up again; the last two epochs are kept.</summary>
+    /// <value>Default null: nowhere.</value>
+    public string? CheckpointFolder { get; init; }
+
+    /// <summary>Whether training goes on from the latest of <see cref="CheckpointFolder"/>, if there is one: to the bits of training without a break.</summary>
+    /// <value>Default false: the folder must hold none.</value>
+    public bool Resume { get; init; }
+
     /// <summary>Told after each batch.</summary>
     /// <value>Default null: nobody.</value>
     public IProgress<BatchProgress>? Progress { get; init; }

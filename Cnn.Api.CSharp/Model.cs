@@ -122,12 +122,15 @@ public sealed class Model
     /// <param name="train">Pictures of the shape of <see cref="Input"/>.</param>
     /// <param name="options">Default: <c>new FitOptions()</c>.</param>
     /// <param name="cancellationToken">Ends training before the next batch; the result is the best finished epoch.</param>
-    /// <exception cref="ArgumentException">The data do not fit the model; before any work.</exception>
+    /// <exception cref="ArgumentException">The data do not fit the model, or a checkpoint not the options; before any work.</exception>
+    /// <exception cref="DataFormatException">No checkpoint of the folder can be read.</exception>
     /// <exception cref="NonFiniteException">A NaN or an infinity appeared; names layer and step.</exception>
     public FitResult Fit(Dataset train, FitOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(train);
-        return _engine.Fit(this, train, options ?? new FitOptions(), cancellationToken);
+        return options is { Resume: true, CheckpointFolder: null }
+            ? throw new ArgumentException($"{nameof(FitOptions.Resume)} needs a {nameof(FitOptions.CheckpointFolder)}.", nameof(options))
+            : _engine.Fit(this, train, options ?? new FitOptions(), cancellationToken);
     }
 
     /// <summary>What the model says of one picture.</summary>

@@ -30,9 +30,6 @@ type Checkpoint<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = 
 module Checkpoint =
 
     [<Literal>]
-    let private StateKey = "checkpoint"
-
-    [<Literal>]
     let private SettingsKey = "settings"
 
     [<Literal>]
@@ -104,6 +101,7 @@ module Checkpoint =
             "batch size", string settings.BatchSize
             "drop last", (if settings.DropLast then "yes" else "no")
             "seed", string settings.Seed
+            "augmentation", string settings.Augmentation
             "class weights",
             orNone (fun (weights: float[]) -> String.Join(", ", Array.map text weights)) settings.ClassWeights
             "plateau", orNone plateauText settings.Plateau
@@ -149,12 +147,7 @@ module Checkpoint =
             let model = {
                 checkpoint.Model with
                     Network = network
-                    Training =
-                        Some {
-                            training with
-                                Epoch = state.History.Length
-                                History = state.History
-                        }
+                    Training = Some { training with Epoch = state.History.Length; History = state.History }
             }
 
             let texts, arrays = ModelFile.pack model
@@ -162,7 +155,7 @@ module Checkpoint =
 
             Safetensors.write
                 (texts
-                 |> Map.add StateKey (writeState state)
+                 |> Map.add ModelFile.CheckpointKey (writeState state)
                  |> Map.add SettingsKey (writeSettings checkpoint.Settings))
                 (arrays
                  @ slots MomentPrefix names state.Last.Optimizer.Moments
@@ -208,7 +201,11 @@ module Checkpoint =
                 raise (DataFormatException(file, array.Offset, expected, string (Enum.GetName array.Type)))
 
         let json =
-            Json.parse file ModelFile.HeaderOffset StateKey (ModelFile.textOf file contents StateKey)
+            Json.parse
+                file
+                ModelFile.HeaderOffset
+                ModelFile.CheckpointKey
+                (ModelFile.textOf file contents ModelFile.CheckpointKey)
 
         let training =
             match model.Training with
@@ -358,8 +355,7 @@ module Checkpoint =
         if not isResumed && not (files folder).IsEmpty then
             raise (
                 ArgumentException(
-                    "There are checkpoints in " + folder + " already: go on from them, or train into another folder.",
-                    nameof folder
+                    "There are checkpoints in " + folder + " already: go on from them, or train into another folder."
                 )
             )
 
@@ -378,7 +374,12 @@ module Checkpoint =
                     )
                 then
                     raise (
-                        DataFormatException(file, ModelFile.HeaderOffset, "the slots of " + string settings.Optimizer, "others")
+                        DataFormatException(
+                            file,
+                            ModelFile.HeaderOffset,
+                            "the slots of " + string settings.Optimizer,
+                            "others"
+                        )
                     )
 
                 state

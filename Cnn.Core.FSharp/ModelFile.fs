@@ -80,6 +80,10 @@ module ModelFile =
     [<Literal>]
     let private DescriptionKey = "description"
 
+    /// Where it is there, training goes on from the file, and more arrays stand beside those of the model.
+    [<Literal>]
+    let internal CheckpointKey = "checkpoint"
+
     /// Offset of the header, where all the texts are.
     [<Literal>]
     let internal HeaderOffset = 8L
@@ -123,8 +127,7 @@ module ModelFile =
             writer.WriteEndObject())
 
     /// The layers and the shape of the input as text.
-    let internal architecture (network: Network<'T>) =
-        ArchitectureJson.write network.Input (Layer.specs network.Layer)
+    let internal architecture (network: Network<'T>) = ArchitectureJson.write network.Input (Layer.specs network.Layer)
 
     /// The texts and arrays of a model's file.
     let internal pack (model: SavedModel<'T>) : Map<string, string> * NamedArray list =
@@ -141,8 +144,7 @@ module ModelFile =
 
         texts, Weights.named model.Network |> List.map (fun (name, tensor) -> NamedArray.ofTensor name tensor)
 
-    let private refuse file expected found : 'R =
-        raise (DataFormatException(file, HeaderOffset, expected, found))
+    let private refuse file expected found : 'R = raise (DataFormatException(file, HeaderOffset, expected, found))
 
     /// The text of a key.
     let internal textOf file (contents: SafetensorsFile) key =
@@ -173,7 +175,12 @@ module ModelFile =
     let private tensorOf file (array: NamedArray) shape : Tensor<'T> =
         if array.Shape <> shape then
             raise (
-                DataFormatException(file, array.Offset, "shape " + string shape + " of " + array.Name, string array.Shape)
+                DataFormatException(
+                    file,
+                    array.Offset,
+                    "shape " + string shape + " of " + array.Name,
+                    string array.Shape
+                )
             )
 
         match array.Type with
@@ -216,7 +223,8 @@ module ModelFile =
 
         {
             Network = network
-            ClassNames = SavedModel.Names(network, Json.get "class_names" json |> Json.items Int32.MaxValue |> Seq.map Json.text)
+            ClassNames =
+                SavedModel.Names(network, Json.get "class_names" json |> Json.items Int32.MaxValue |> Seq.map Json.text)
             Preprocessing = Preprocessing.read file HeaderOffset (Json.get "preprocessing" json).Element
             Seed = Json.tryGet "seed" json |> Option.map Json.whole
             Training = Json.tryGet "training" json |> Option.map training
@@ -228,15 +236,17 @@ module ModelFile =
         contents.Arrays |> List.exists (fun array -> array.Type = ElementType.Float64)
 
     /// <summary>The model in the contents of a safetensors file; its numbers are rounded where it holds more exact ones.</summary>
+    /// <remarks>Of a checkpoint, the network after its last epoch.</remarks>
     /// <exception cref="T:Cnn.DataFormatException">The contents are no model, or of a newer format.</exception>
     let unpack (file: string) (contents: SafetensorsFile) : SavedModel<'T> =
         let arrays = byName contents
         let model = unpackFrom file contents arrays
         let used = Weights.shapes model.Network.Input model.Network.Layer |> Seq.map fst |> HashSet
 
-        match contents.Arrays |> List.tryFind (fun array -> not (used.Contains array.Name)) with
-        | Some array ->
-            raise (DataFormatException(file, array.Offset, "an array of a layer of the model", array.Name))
+        let isCheckpoint = contents.Metadata.ContainsKey CheckpointKey
+
+        match contents.Arrays |> List.tryFind (fun array -> not (isCheckpoint || used.Contains array.Name)) with
+        | Some array -> raise (DataFormatException(file, array.Offset, "an array of a layer of the model", array.Name))
         | None -> model
 
     /// <summary>The model in the bytes of a file; its numbers are rounded where the file holds more exact ones.</summary>

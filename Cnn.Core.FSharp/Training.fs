@@ -360,7 +360,8 @@ module Training =
     /// <summary>The states after epochs 1, 2, 3, …, without end: <c>resume</c> from the start.</summary>
     /// <exception cref="T:System.ArgumentException">The data do not fit the network; before any work.</exception>
     /// <exception cref="T:Cnn.NonFiniteException">A NaN or an infinity appeared; names layer and step.</exception>
-    let epochs backend settings dataset (network: Network<'T>) = resume backend settings dataset (start settings network)
+    let epochs backend settings dataset (network: Network<'T>) =
+        resume backend settings dataset (start settings network)
 
     /// <summary>The state after a number of epochs.</summary>
     let run backend settings (count: int) dataset (network: Network<'T>) =

@@ -20,6 +20,8 @@ internal static class CommandLine
         {
             verbose,
             TrainCommand.Create(interruption.Token),
+            EvaluateCommand.Create(interruption.Token),
+            PredictCommand.Create(),
             SummaryCommand.Create(),
             BenchCommand.Create(),
             ConvertCommand.Create(),

@@ -67,21 +67,29 @@ internal static class DataSources
 
     /// <summary>The pictures in the size that a network takes: smaller ones get zeros around them.</summary>
     /// <exception cref="InvalidDataException">The pictures cannot be made to fit.</exception>
-    public static Dataset Fit(Dataset pictures, DataSource source, string net, NetworkBuilder network)
+    public static Dataset Fit(Dataset pictures, DataSource source, string net, Shape wanted, Shape output)
     {
-        var (found, wanted) = (pictures.Shape, network.Input);
+        var found = pictures.Shape;
         if (found[0] > wanted[0] || found[1] > wanted[1] || found[2] != wanted[2])
         {
             throw new InvalidDataException($"{net} takes pictures of at most {wanted}, but those of {source.Text} are {found}.");
         }
 
-        if (pictures.ClassNames.Count > Math.Max(network.OutputShape.Size, 2))
+        if (pictures.ClassNames.Count > Math.Max(output.Size, 2))
         {
             throw new InvalidDataException(
-                $"{net} tells at most {Math.Max(network.OutputShape.Size, 2)} classes apart, but {source.Text} has {pictures.ClassNames.Count}.");
+                $"{net} tells at most {Math.Max(output.Size, 2)} classes apart, but {source.Text} has {pictures.ClassNames.Count}.");
         }
 
         return pictures.Pad(wanted[0], wanted[1]);
+    }
+
+    /// <summary>What makes any picture one like those of a shape that <see cref="Fit"/> has brought to a network's input.</summary>
+    public static Preprocessing Preprocessing(Shape found, Shape wanted)
+    {
+        var grey = wanted[2] == 1 ? Cnn.Preprocessing.Grey : Cnn.Preprocessing.Identity;
+        var sized = grey.Then(Cnn.Preprocessing.Resize(found[0], found[1]));
+        return (found[0], found[1]) == (wanted[0], wanted[1]) ? sized : sized.Then(Cnn.Preprocessing.Pad(wanted[0], wanted[1]));
     }
 
     /// <summary>Pictures that the library draws itself, the same in every run.</summary>

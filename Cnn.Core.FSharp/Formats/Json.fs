@@ -27,8 +27,7 @@ module internal Json =
     [<Literal>]
     let private Depth = 16
 
-    let private options =
-        JsonDocumentOptions(MaxDepth = Depth, AllowDuplicateProperties = false)
+    let private options = JsonDocumentOptions(MaxDepth = Depth, AllowDuplicateProperties = false)
 
     /// Why a text is no JSON, without the place in its line.
     let reason (error: JsonException) =
@@ -45,8 +44,7 @@ module internal Json =
 
     /// The value of a text, at an offset of the file.
     let parse file offset path (text: string) : Json =
-        let refuse (why: string) =
-            raise (DataFormatException(file, offset, "sound JSON as " + path, why))
+        let refuse (why: string) = raise (DataFormatException(file, offset, "sound JSON as " + path, why))
 
         try
             { File = file; Offset = offset; Path = path; Element = JsonElement.Parse(text, options) }
@@ -109,7 +107,11 @@ module internal Json =
     /// A whole number from a least one on.
     let atLeast least json =
         let n = whole json
-        if n < least then refuseIt json ("a whole number from " + string least + " on") else n
+
+        if n < least then
+            refuseIt json ("a whole number from " + string least + " on")
+        else
+            n
 
     /// A number, infinite ones and NaN as text.
     let number json : float =
@@ -135,8 +137,7 @@ module internal Json =
         | None -> refuseIt json ("one of " + String.Join(", ", List.map fst table))
 
     /// The word of a table that stands for a value.
-    let wordOf (table: (string * 'A) list) value =
-        table |> List.find (fun (_, known) -> known = value) |> fst
+    let wordOf (table: (string * 'A) list) value = table |> List.find (fun (_, known) -> known = value) |> fst
 
     /// The text of JSON that is written piece by piece.
     let write (pieces: Utf8JsonWriter -> unit) =

@@ -62,7 +62,7 @@ internal static class BenchCommand
         var optimizer = settings.Optimizer == "adam" ? Optimizer.Adam(1e-3) : Optimizer.Sgd(1e-3);
         var defaults = TrainingSettings.Default;
         var training = new TrainingSettings(
-            settings.Batch, defaults.DropLast, optimizer, FSharpOption<Loss>.Some(architecture.Loss), defaults.Seed, null, null, null,
+            settings.Batch, defaults.DropLast, optimizer, FSharpOption<Loss>.Some(architecture.Loss), defaults.Seed, defaults.Augmentation, null, null, null,
             FuncConvert.FromAction<BatchProgress>(_ => clock.Tick()), defaults.OnWarning, defaults.Cancellation);
         clock.Start();
         _ = Training.run(backend, training, 1, pictures, network);

@@ -20,9 +20,10 @@ internal static class TrainCommand
     private static void Run(TrainSettings job, CancellationToken cancellationToken)
     {
         var report = job.Folder is null ? null : new TrainingReport(job.Folder);
+        RequireFolderOf(job.ModelFile);
         var network = Architectures.Find(job.Net);
-        var model = network.Build(job.Fit.Seed, job.Precision).WithThreads(job.Threads);
-        var (train, test) = Load(job, network, cancellationToken);
+        var (train, test, preprocessing) = Load(job, network, cancellationToken);
+        var model = network.Build(job.Fit.Seed, job.Precision).WithThreads(job.Threads).WithPreprocessing(preprocessing);
         if (!job.IsJson)
         {
             Announce(job, model, train, test);
@@ -33,6 +34,11 @@ internal static class TrainCommand
         if (job.Recalibrate)
         {
             result = result with { Model = result.Model.Recalibrate(train) };
+        }
+
+        if (job.ModelFile is not null)
+        {
+            result.Model.Save(job.ModelFile);
         }
 
         var evaluation = result.Model.Evaluate(test, job.Fit.Loss);
@@ -47,14 +53,26 @@ internal static class TrainCommand
         }
     }
 
-    private static (Dataset Train, Dataset Test) Load(TrainSettings job, NetworkBuilder network, CancellationToken cancellationToken)
+    /// <summary>Fails before the training, if it must.</summary>
+    private static void RequireFolderOf(string? file)
+    {
+        if (file is not null && Path.GetDirectoryName(Path.GetFullPath(file)) is { } folder && !Directory.Exists(folder))
+        {
+            throw new DirectoryNotFoundException($"There is no folder {folder} to save the model in.");
+        }
+    }
+
+    private static (Dataset Train, Dataset Test, Preprocessing Preprocessing) Load(
+        TrainSettings job, NetworkBuilder network, CancellationToken cancellationToken)
     {
         const string message = "Cancelled before the training began.";
         var scheduler = new CancellableScheduler(new ParallelScheduler(job.Threads), message, cancellationToken);
         var (train, test) = job.Data.Load(new Loading(scheduler, job.Fit.Seed, network.Input));
         return cancellationToken.IsCancellationRequested
             ? throw new OperationCanceledException(message, cancellationToken)
-            : (DataSources.Fit(train, job.Data, job.Net, network), DataSources.Fit(test, job.Data, job.Net, network));
+            : (Fit(train), Fit(test), DataSources.Preprocessing(train.Shape, network.Input));
+
+        Dataset Fit(Dataset pictures) => DataSources.Fit(pictures, job.Data, job.Net, network.Input, network.OutputShape);
     }
 
     private static void Announce(TrainSettings job, Model model, Dataset train, Dataset test)
@@ -97,6 +115,10 @@ internal static class TrainCommand
         Console.WriteLine(Invariant($"Test accuracy {100 * evaluation.Accuracy:F2} % of {evaluation.ConfusionMatrix.Total} pictures, loss {evaluation.Loss:F4}"));
         Console.WriteLine(Invariant($"Training time {result.Duration.TotalSeconds:F1} s"));
         Console.WriteLine($"Weights {result.Model.InstructionSet} {result.Model.WeightHash}");
+        if (job.ModelFile is not null)
+        {
+            Console.WriteLine($"Saved as {job.ModelFile}");
+        }
     }
 
     private static void PrintJson(TrainSettings job, FitResult result, Evaluation evaluation) => Json.Print(writer =>

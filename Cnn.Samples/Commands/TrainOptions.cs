@@ -12,10 +12,11 @@ namespace Cnn.Samples.Commands;
 /// <param name="Precision">The numbers to compute with.</param>
 /// <param name="Threads">Processors to use.</param>
 /// <param name="Recalibrate">Whether the statistics of batch normalisation are taken anew after training.</param>
+/// <param name="ModelFile">Where the model is written; null for nowhere.</param>
 /// <param name="Folder">Where the results are written; null for nowhere.</param>
 /// <param name="IsJson">Whether one line of JSON is all that is printed.</param>
 internal sealed record TrainSettings(
-    string Net, DataSource Data, FitOptions Fit, TrainChoices Choices, Precision Precision, int Threads, bool Recalibrate, string? Folder, bool IsJson);
+    string Net, DataSource Data, FitOptions Fit, TrainChoices Choices, Precision Precision, int Threads, bool Recalibrate, string? ModelFile, string? Folder, bool IsJson);
 
 /// <summary>Choices that a finished optimiser does not tell; null where none was made.</summary>
 /// <param name="Preset">Whose settings were taken.</param>
@@ -58,6 +59,20 @@ internal sealed class TrainOptions
     private readonly Option<int> _seed = Arguments.Whole("--seed", "Decides the first weights, the order of the pictures and who is held back.", 0);
     private readonly Option<int> _threads = Arguments.Whole(
         "--threads", "Processors to use; the result is the same for any number.", Environment.ProcessorCount, smallest: 1);
+    private readonly Option<string?> _checkpoint = new("--checkpoint")
+    {
+        HelpName = "DIR",
+        Description = "Put training aside there after each epoch; the last two are kept.",
+    };
+    private readonly Option<bool> _resume = new("--resume")
+    {
+        Description = "Go on from the latest checkpoint, if there is one; the settings must be the same.",
+    };
+    private readonly Option<string?> _save = new("--save")
+    {
+        HelpName = "FILE",
+        Description = "Write the model there, as in lenet5.safetensors.",
+    };
     private readonly Option<string?> _out = new("--out")
     {
         HelpName = "DIR",
@@ -70,10 +85,17 @@ internal sealed class TrainOptions
         Option[] options =
         [
             _net, _data, _preset, _epochs, _batch, _optimizer, _rate, _schedule, _weightDecay, _l2, _validation, _earlyStopping,
-            _recalibrate, _precision, _seed, _threads, _out, _json,
+            _recalibrate, _precision, _seed, _threads, _checkpoint, _resume, _save, _out, _json,
         ];
         Array.ForEach(options, command.Options.Add);
         command.Validators.Add(RefusePresetOfNobody);
+        command.Validators.Add(line =>
+        {
+            if (line.GetResult(_resume) is { Implicit: false } && line.GetResult(_checkpoint) is null)
+            {
+                line.AddError("--resume needs --checkpoint DIR.");
+            }
+        });
     }
 
     public TrainSettings Settings(ParseResult line)
@@ -88,6 +110,8 @@ internal sealed class TrainOptions
             Loss = Architectures.LossOf(net),
             Seed = line.GetValue(_seed),
             ValidationFraction = line.GetValue(_validation) ?? preset?.Options.ValidationFraction ?? 0,
+            CheckpointFolder = line.GetValue(_checkpoint),
+            Resume = line.GetValue(_resume),
             EarlyStopping = line.GetValue(_earlyStopping) is { } patience ? new EarlyStopping(patience) : null,
         };
         var schedule = line.GetValue(_schedule);
@@ -99,6 +123,7 @@ internal sealed class TrainOptions
             line.GetRequiredValue(_precision) == "float" ? Precision.Single : Precision.Double,
             line.GetValue(_threads),
             line.GetValue(_recalibrate) ?? (preset is not null && net == RecalibratedPreset),
+            line.GetValue(_save),
             line.GetValue(_out),
             line.GetValue(_json));
     }

@@ -15,7 +15,7 @@ internal sealed class TrainingMeter(int epochs)
     public void Report(BatchProgress progress)
     {
         var before = _reading is { Progress: var last } && last.Epoch == progress.Epoch ? last.Samples : 0;
-        Volatile.Write(ref _reading, new Reading(progress, (_reading?.Seen ?? 0) + progress.Samples - before, _clock.Elapsed));
+        Volatile.Write(ref _reading, new Reading(progress, (_reading?.Seen ?? 0) + progress.Samples - before, _clock.Elapsed, _reading?.Start ?? progress.Epoch - 1));
     }
 
     /// <summary>As in "epoch 1/3  batch 100/313".</summary>
@@ -37,7 +37,7 @@ internal sealed class TrainingMeter(int epochs)
 
     private string Left(Reading reading)
     {
-        var left = reading.Time * ((epochs - reading.Done) / reading.Done);
+        var left = reading.Time * ((epochs - reading.Done) / (reading.Done - reading.Start));
         var hours = left < TimeSpan.FromHours(1) ? "" : $"{(long)left.TotalHours}:";
         return hours + left.ToString(hours == "" ? @"m\:ss" : @"mm\:ss", CultureInfo.InvariantCulture);
     }
@@ -45,9 +45,10 @@ internal sealed class TrainingMeter(int epochs)
     private static int Digits(int number) => number.ToString(CultureInfo.InvariantCulture).Length;
 
     /// <param name="Progress">Where training is.</param>
-    /// <param name="Seen">Samples seen so far, in all epochs.</param>
+    /// <param name="Seen">Samples seen since training began, in all epochs.</param>
     /// <param name="Time">Since training began.</param>
-    private sealed record Reading(BatchProgress Progress, long Seen, TimeSpan Time)
+    /// <param name="Start">Epochs that were done before.</param>
+    private sealed record Reading(BatchProgress Progress, long Seen, TimeSpan Time, int Start)
     {
         public double Done => Progress.Epoch - 1 + (double)Progress.Batch / Progress.Batches;
     }

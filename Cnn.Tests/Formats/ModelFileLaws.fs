@@ -35,8 +35,7 @@ let private model<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> 
     let network = Network.create (Key.ofSeed plan.Seed) (Plan.shape plan.Input) (Layers.ofSpecs plan.Specs)
     let special: 'T[] = [| 'T.NaN; 'T.NegativeZero; 'T.PositiveInfinity; 'T.Epsilon |]
 
-    let marked (t: Tensor<'T>) =
-        Tensor.init t.Shape (fun i -> if i < special.Length then special[i] else t.Span[i])
+    let marked (t: Tensor<'T>) = Tensor.init t.Shape (fun i -> if i < special.Length then special[i] else t.Span[i])
 
     let mean = List.replicate 3 0.1
 
@@ -107,7 +106,7 @@ let ``load ∘ save is the identity, bit for bit, in both precisions`` (plan: Pl
     all [
         sameModel single (read (ModelFile.write single))
         sameModel double (read (ModelFile.write double))
-        same (ModelFile.write double) (ModelFile.write (read<float> (ModelFile.write double)))
+        same (ModelFile.write double) (ModelFile.write (read<float>(ModelFile.write double)))
     ]
 
 /// Frozen layers and statistics keep the names that Keras gives them; every name stands for one tensor.
@@ -121,7 +120,9 @@ let ``names are those of Keras, layer by layer, frozen or not`` (plan: Plan) =
     all [
         same (names network) (names frozen)
         same (names network) (List.distinct (names network))
-        same (Weights.named network |> List.map (snd >> _.Shape)) (Weights.shapes network.Input network.Layer |> List.map snd)
+        same
+            (Weights.named network |> List.map (snd >> _.Shape))
+            (Weights.shapes network.Input network.Layer |> List.map snd)
         same
             (List.sum [ for row in rows -> row.Parameters ])
             (List.sum [ for _, tensor in Weights.named network -> tensor.Size ])
@@ -131,13 +132,7 @@ let ``names are those of Keras, layer by layer, frozen or not`` (plan: Plan) =
 [<Test>]
 let ``a small network has the names of Keras`` () =
     let layer: Layer<float32> =
-        Layer.sequence [
-            Layers.conv2d 2 3
-            Layers.batchNorm ()
-            Layers.conv2d 2 1
-            Layers.flatten ()
-            Layers.dense 3
-        ]
+        Layer.sequence [ Layers.conv2d 2 3; Layers.batchNorm (); Layers.conv2d 2 1; Layers.flatten (); Layers.dense 3 ]
 
     let network = Network.create (Key.ofSeed 1) (Shape.Of(4, 4, 1)) layer
 
@@ -181,10 +176,17 @@ let private everything =
 [<Test>]
 let ``a layer of one's own cannot be saved, and saving says so`` () =
     let own: Layer<float> =
-        Layer.create "Mine" 0 0 0 id (fun _ _ -> [], []) (fun _ _ s x -> { Output = x; State = s; Pullback = fun ȳ -> [], ȳ })
+        Layer.create "Mine" 0 0 0 id (fun _ _ -> [], []) (fun _ _ s x -> {
+            Output = x
+            State = s
+            Pullback = fun ȳ -> [], ȳ
+        })
 
     let network = Network.create (Key.ofSeed 1) (Shape.Of 3) (Layer.compose (Layers.dense 2) own)
-    let error = Assert.Throws<ArgumentException>(fun () -> ModelFile.write (ModelFile.create None [] network) |> ignore)
+
+    let error =
+        Assert.Throws<ArgumentException>(fun () -> ModelFile.write (ModelFile.create None [] network) |> ignore)
+
     Assert.That((nonNull error).Message, Does.Contain "Mine")
 
 /// The bytes of a model, its texts changed.
@@ -192,8 +194,7 @@ let private changed (change: Map<string, string> -> Map<string, string>) (plan: 
     let contents = Safetensors.read "file" (ReadOnlyMemory(ModelFile.write (model<float32> plan)))
     Safetensors.write (change contents.Metadata) contents.Arrays
 
-let private refusal bytes =
-    nonNull (Assert.Throws<DataFormatException>(fun () -> read<float32> bytes |> ignore))
+let private refusal bytes = nonNull (Assert.Throws<DataFormatException>(fun () -> read<float32> bytes |> ignore))
 
 [<Test>]
 let ``a newer format is refused with the version that wrote it, another file with what to do`` () =
@@ -236,14 +237,22 @@ let ``a file without one of its arrays, or with one too many, is refused`` () =
     let error = refusal (Safetensors.write contents.Metadata contents.Arrays.Tail)
     Assert.That(error.Message, Does.Contain contents.Arrays.Head.Name)
     let other = { contents.Arrays.Head with Name = "other" }
-    Assert.That((refusal (Safetensors.write contents.Metadata (other :: contents.Arrays))).Message, Does.Contain "other")
+
+    Assert.That(
+        (refusal (Safetensors.write contents.Metadata (other :: contents.Arrays))).Message,
+        Does.Contain "other"
+    )
 
 [<Test>]
 let ``damaged model files give a model or a DataFormatException`` () =
     let sample specs seed = ModelFile.write (model<float32> { plan specs with Seed = seed })
 
     Fuzzing.survives
-        [ sample everything.Specs 7; sample everything.Specs 6; sample [ GlobalMaxPool; LayerSpec.Dense Dense.Default ] 5 ]
+        [
+            sample everything.Specs 7
+            sample everything.Specs 6
+            sample [ GlobalMaxPool; LayerSpec.Dense Dense.Default ] 5
+        ]
         (read<float32> >> ignore)
 
 let private inFolder (body: string -> unit) =
@@ -265,9 +274,17 @@ let ``the façade saves and loads models of both precisions`` () =
             let path = Path.Combine(folder, string precision + ".safetensors")
 
             let builder =
-                Fluent.Network.Input(28, 28, 1).Conv2D(3, kernel = 5).ReLU().MaxPool(4).Flatten().Dense(10, Activation.Softmax)
+                Fluent.Network
+                    .Input(28, 28, 1)
+                    .Conv2D(3, kernel = 5)
+                    .ReLU()
+                    .MaxPool(4)
+                    .Flatten()
+                    .Dense(10, Activation.Softmax)
 
-            let trained = builder.Build(seed = 5, precision = precision).Fit(data, FitOptions(Epochs = 2, Seed = 8)).Model
+            let trained =
+                builder.Build(seed = 5, precision = precision).Fit(data, FitOptions(Epochs = 2, Seed = 8)).Model
+
             trained.WithPreprocessing(Preprocessing.Mnist).Save path
             let loaded = Model.Load path
             Assert.That(loaded.WeightHash, equalTo trained.WeightHash)

@@ -16,7 +16,12 @@ let private types = Enum.GetValues<ElementType>()
 let private array (r: Rows) number : NamedArray =
     let elementType = types[(r.Seed + 7 * number) % types.Length]
     // A multiple of 8 elements fills whole bytes, whatever the type.
-    let shape = if number % 4 = 3 then Shape.Of(0, r.Features) else Shape.Of(r.Count, 4, 2 * number)
+    let shape =
+        if number % 4 = 3 then
+            Shape.Of(0, r.Features)
+        else
+            Shape.Of(r.Count, 4, 2 * number)
+
     let key = Key.ofSeed (r.Seed + number)
     let length = shape.Size * NamedArray.bits elementType / 8
 
@@ -32,8 +37,7 @@ let private (|Contents|) (r: Rows) =
     let texts = Map [ for i in 1 .. r.Count -> "key" + string i, "{\"näme\": [1, 2]}\n" + string r.Seed ]
     texts, [ for number in 1 .. r.Features -> array r number ]
 
-let private view (array: NamedArray) =
-    array.Name, string array.Shape, array.Type, Convert.ToHexString array.Data.Span
+let private view (array: NamedArray) = array.Name, string array.Shape, array.Type, Convert.ToHexString array.Data.Span
 
 let private read (bytes: byte[]) = Safetensors.read "file" (ReadOnlyMemory bytes)
 
@@ -60,9 +64,7 @@ let ``equal contents give equal bytes, aligned, and the offset of an array is wh
         same (byte '{') bytes[8]
 
         for array in file.Arrays do
-            same
-                (Convert.ToHexString array.Data.Span)
-                (Convert.ToHexString(bytes, int array.Offset, array.Data.Length))
+            same (Convert.ToHexString array.Data.Span) (Convert.ToHexString(bytes, int array.Offset, array.Data.Length))
     ]
 
 /// Widest first: every array is aligned to its elements.
@@ -154,7 +156,15 @@ let ``what other writers write is read`` () =
     )
 
 let private array32 name shape first last =
-    "\"" + name + "\":{\"dtype\":\"F32\",\"shape\":" + shape + ",\"data_offsets\":[" + first + "," + last + "]}"
+    "\""
+    + name
+    + "\":{\"dtype\":\"F32\",\"shape\":"
+    + shape
+    + ",\"data_offsets\":["
+    + first
+    + ","
+    + last
+    + "]}"
 
 /// The rules of the format's README, and the cases of its reference implementation.
 let private refused = [
@@ -178,13 +188,7 @@ let private refused = [
     "an end before the begin", file ("{" + array32 "a" "[0]" "4" "0" + "}") 4, 40L
     "a gap at the start", file ("{" + array32 "a" "[1]" "4" "8" + "}") 8, 62L
     "a gap", file ("{" + array32 "a" "[1]" "0" "4" + "," + array32 "b" "[1]" "8" "12" + "}") 12, 120L
-    "an overlap",
-    file
-        ("{"
-         + String.Join(",", [ for i in 0..9 -> array32 (string i) "[4]" "0" "16" ])
-         + "}")
-        16,
-    565L
+    "an overlap", file ("{" + String.Join(",", [ for i in 0..9 -> array32 (string i) "[4]" "0" "16" ]) + "}") 16, 565L
     "data that are missing", file ("{" + array32 "a" "[1]" "0" "4" + "}") 3, 65L
     "data too many", file ("{" + array32 "a" "[1]" "0" "4" + "}") 5, 66L
     "no type", file "{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}" 4, 13L
@@ -204,12 +208,20 @@ let ``a file that breaks a rule is refused where it does`` () =
 [<Test>]
 let ``what would not be read is not written`` () =
     let array = NamedArray.ofTensor "a" (Tensor.zeros (Shape.Of 3): Tensor<float32>)
-    let refuses arrays = Assert.Throws<ArgumentException>(fun () -> Safetensors.write Map.empty arrays |> ignore) |> ignore
+
+    let refuses arrays =
+        Assert.Throws<ArgumentException>(fun () -> Safetensors.write Map.empty arrays |> ignore) |> ignore
+
     refuses [ array; array ]
     refuses [ { array with Name = "__metadata__" } ]
-    Assert.Throws<ShapeException>(fun () -> Safetensors.write Map.empty [ { array with Shape = Shape.Of 4 } ] |> ignore) |> ignore
+
+    Assert.Throws<ShapeException>(fun () -> Safetensors.write Map.empty [ { array with Shape = Shape.Of 4 } ] |> ignore)
+    |> ignore
 
 [<Test>]
 let ``damaged safetensors files give arrays or a DataFormatException`` () =
     let (Contents(texts, arrays)) = { Count = 2; Features = 4; Seed = 3 }
-    Fuzzing.survives [ Safetensors.write texts arrays; file ("{" + array32 "a" "[2,3]" "0" "24" + "}") 24 ] (read >> ignore)
+
+    Fuzzing.survives
+        [ Safetensors.write texts arrays; file ("{" + array32 "a" "[2,3]" "0" "24" + "}") 24 ]
+        (read >> ignore)

@@ -48,7 +48,11 @@ let fitted = Fitting.fit Backend.reference<float32> settings None ignore 2 train
 
 let model =
     (ModelFile.create (Some 5) [] network)
-        .After(train.ClassNames, { Seed = 8; Epoch = 2; History = fitted.History; DataHash = Dataset.hash train }, fitted.Network)
+        .After(
+            train.ClassNames,
+            { Seed = 8; Epoch = 2; History = fitted.History; DataHash = Dataset.hash train },
+            fitted.Network
+        )
         .With(Preprocessing.Grey.Then(Preprocessing.Resize(6, 5)))
 
 let path = Path.Combine(__SOURCE_DIRECTORY__, "model-" + Array.last fsi.CommandLineArgs)
