@@ -288,18 +288,17 @@ module Checkpoint =
     /// <exception cref="T:Cnn.DataFormatException">None of them can be read; tells what is wrong with the latest.</exception>
     /// <exception cref="T:System.IO.IOException">A file cannot be read.</exception>
     let latest (folder: string) : (string * Checkpoint<'T>) option =
-        let rec first files =
-            match files with
-            | [] -> None
-            | file :: older ->
+        let rec first (refusal: DataFormatException option) files =
+            match files, refusal with
+            | [], None -> None
+            | [], Some latest -> raise latest
+            | file :: older, _ ->
                 try
                     Some(file, read file (ReadOnlyMemory(File.ReadAllBytes file)))
-                with :? DataFormatException ->
-                    match first older with
-                    | Some found -> Some found
-                    | None -> reraise ()
+                with :? DataFormatException as e ->
+                    first (Some(Option.defaultValue e refusal)) older
 
-        first (files folder)
+        first None (files folder)
 
     /// Refuses to go on with other settings than those that the checkpoint was made with.
     let private requireSame file (made: Map<string, string>) (wanted: Map<string, string>) =
