@@ -27,7 +27,9 @@ let private build seed (specs: LayerSpec list) input : Network<float> =
     {
         network with
             Parameters = List.mapi drawn network.Parameters
-            State = network.State |> List.mapi (fun i t -> single (Tensor.map (fun v -> abs v + 0.5) (drawn (100 + i) t)))
+            State =
+                network.State
+                |> List.mapi (fun i t -> single (Tensor.map (fun v -> abs v + 0.5) (drawn (100 + i) t)))
     }
 
 let private (|Nets|) (plan: Plan) =
