@@ -103,21 +103,7 @@ internal sealed class Engine<T>(SavedModel<T> saved, Backend<T> backend) : IEngi
     public IEngine Recalibrate(Dataset data) =>
         new Engine<T>(saved.With(Fitting.recalibrate(backend, data, _network)), backend);
 
-    public Prediction Predict(ReadOnlySpan<float> picture)
-    {
-        if (picture.Length != Input.Size)
-        {
-            throw new ShapeException("Predict", $"{Input.Size} {(Input.Size == 1 ? "number" : "numbers")} for a picture of shape {Input}", $"{picture.Length}", "Resize the picture to the input of the model.");
-        }
-
-        var x = new T[picture.Length];
-        for (var i = 0; i < x.Length; i++)
-        {
-            x[i] = T.CreateTruncating(picture[i]);
-        }
-
-        return Name(_predictor.Run(Tensor<T>.Of(Input.Batch(1), x)).Span);
-    }
+    public Prediction Predict(ReadOnlySpan<float> picture) => Name(_predictor.Run(picture).Span);
 
     public IReadOnlyList<Prediction> Predict(Dataset pictures)
     {

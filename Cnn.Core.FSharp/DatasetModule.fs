@@ -59,20 +59,20 @@ module Dataset =
         let number = if dropLast && count >= size then count / size else (count + size - 1) / size
         List.init number (fun b -> struct (b * size, min size (count - b * size)))
 
-    /// Pictures at the given positions of an order, into memory of a workspace, in the network's precision.
-    let internal read (dataset: Dataset) (order: int[]) (workspace: IWorkspace<'T>) first count : Tensor<'T> =
+    /// Pictures order first … order (first + count − 1), into memory of a workspace, in the network's precision.
+    let internal read (dataset: Dataset) (order: int -> int) (workspace: IWorkspace<'T>) first count : Tensor<'T> =
         let x = workspace.Tensor(dataset.Shape.Batch count)
         let size = dataset.Shape.Size
 
-        match box (x.DestinationPart(0, x.Size)) with
-        | :? System.Memory<float32> as pixels ->
+        match box x with
+        | :? Tensor<float32> as pixels ->
             for n in 0 .. count - 1 do
-                dataset.Read(order[first + n], pixels.Span.Slice(n * size, size))
+                dataset.Read(order (first + n), pixels.Destination.Slice(n * size, size))
         | _ ->
             let pixels = System.Buffers.ArrayPool.Shared.Rent size
 
             for n in 0 .. count - 1 do
-                dataset.Read(order[first + n], System.Span(pixels, 0, size))
+                dataset.Read(order (first + n), System.Span(pixels, 0, size))
                 let destination = x.Destination.Slice(n * size, size)
 
                 for i in 0 .. size - 1 do
@@ -84,7 +84,7 @@ module Dataset =
 
     /// <summary>Pictures at the given positions as a batch.</summary>
     let tensor (dataset: Dataset) (indices: int[]) : Tensor<'T> =
-        read dataset indices (FreshWorkspace<'T>()) 0 indices.Length
+        read dataset (Array.get indices) (FreshWorkspace<'T>()) 0 indices.Length
 
     /// Pictures that a hash looks at: enough to tell sets apart, few enough to read at once.
     [<Literal>]

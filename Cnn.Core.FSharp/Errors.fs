@@ -11,7 +11,10 @@ module internal Words =
     let number (x: float) = x.ToString("G6", Globalization.CultureInfo.InvariantCulture)
 
     /// How many there are of something, as in 1 class, 2 classes.
-    let count (n: int) one many = string n + " " + (if n = 1 then one else many)
+    let count64 (n: int64) one many = string n + " " + (if n = 1L then one else many)
+
+    /// The same, of a number of 32 bits.
+    let count (n: int) one many = count64 (int64 n) one many
 
     /// Refuses a position outside 0 … count − 1.
     let within name (index: int) (count: int) (what: string) =

@@ -65,6 +65,14 @@ type Primitive<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
 [<NoEquality; NoComparison>]
 type Layer<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = { Parts: Primitive<'T> list }
 
+/// A part of a layer with its own of θ and of the state.
+[<NoEquality; NoComparison>]
+type internal Weighted<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+    Part: Primitive<'T>
+    Parameters: Parameters<'T>
+    State: State<'T>
+}
+
 /// <summary>What a layer runs with, where nothing but the mathematics matters.</summary>
 [<RequireQualifiedAccess>]
 module Context =
@@ -158,41 +166,68 @@ module Layer =
 
         start key input layer.Parts
 
+    /// Each part with its own of θ and of the state: worked out once for all shards of a step.
+    let internal weigh (layer: Layer<'T>) (θ: Parameters<'T>) (s: State<'T>) : Weighted<'T> list =
+        let rec cut (parts: Primitive<'T> list) θ s =
+            match parts with
+            | [] -> []
+            | part :: rest ->
+                let struct (θf, θg) = split part.Parameters θ
+                let struct (sf, sg) = split part.States s
+                { Part = part; Parameters = θf; State = sf } :: cut rest θg sg
+
+        cut layer.Parts θ s
+
+    /// y, the next state, and the pullbacks that somebody reads, the last part's first.
+    let internal forward (context: Context<'T>) (parts: Weighted<'T> list) (x: Tensor<'T>) =
+        let rec chain (context: Context<'T>) position parts x pullbacks =
+            match parts with
+            | [] -> struct (x, [], pullbacks)
+            | { Part = part } as here :: above ->
+                let own = if LayerSpec.draws part.Spec then Context.skip position context else context
+                let step = part.Run own here.Parameters here.State x
+                let isRead = context.NeedsInputGradient || part.Parameters > 0
+
+                let next =
+                    if isRead = context.NeedsInputGradient then
+                        context
+                    else
+                        { context with NeedsInputGradient = isRead }
+
+                let pullbacks = if isRead then step.Pullback :: pullbacks else pullbacks
+                let struct (y, s, pullbacks) = chain next (position + part.Draws) above step.Output pullbacks
+                struct (y, step.State @ s, pullbacks)
+
+        chain context 0 parts x []
+
+    /// y alone, where nobody pulls back; told, before each part runs, what it reads.
+    let rec internal answer (before: Tensor<'T> -> unit) context (parts: Weighted<'T> list) x =
+        match parts with
+        | [] -> x
+        | here :: above ->
+            before x
+            answer before context above (here.Part.Run context here.Parameters here.State x).Output
+
+    /// ȳ pulled back through the parts, the last one's pullback first; what each gives is folded into a state.
+    let rec internal backward folder state (pullbacks: Pullback<'T> list) ȳ =
+        match pullbacks with
+        | [] -> struct (state, ȳ)
+        | pullback :: below ->
+            let θ̄, x̄ = pullback ȳ
+            backward folder (folder state θ̄ x̄) below x̄
+
     /// <summary>y = f(θ, x) for a batch x, with the next state and the pullback.</summary>
     /// <remarks>
     /// Below the lowest layer with parameters no x̄ is computed, unless the context asks for it. θ̄ has the shapes of θ.
     /// </remarks>
     let run (context: Context<'T>) (layer: Layer<'T>) (θ: Parameters<'T>) (s: State<'T>) (x: Tensor<'T>) : Step<'T> =
-        let rec chain (context: Context<'T>) parts θ s x =
-            match parts with
-            | [] -> { Output = x; State = []; Pullback = fun ȳ -> [], ȳ }
-            | part :: rest ->
-                let struct (θf, θg) = split part.Parameters θ
-                let struct (sf, sg) = split part.States s
-                let f = part.Run context θf sf x
-                let isRead = context.NeedsInputGradient || part.Parameters > 0
-                let above = Context.skip part.Draws context
+        let struct (y, next, pullbacks) = forward context (weigh layer θ s) x
 
-                let above =
-                    if isRead = above.NeedsInputGradient then
-                        above
-                    else
-                        { above with NeedsInputGradient = isRead }
+        let pullback ȳ =
+            let struct (θ̄, x̄) = backward (fun θ̄g θ̄f _ -> θ̄f @ θ̄g) [] pullbacks ȳ
+            θ̄, (if context.NeedsInputGradient then x̄ else Tensor<'T>.Empty)
 
-                let g = chain above rest θg sg f.Output
-
-                let pullback ȳ =
-                    let θ̄g, x̄g = g.Pullback ȳ
-
-                    if isRead then
-                        let θ̄f, x̄ = f.Pullback x̄g
-                        θ̄f @ θ̄g, x̄
-                    else
-                        θ̄g, Tensor<'T>.Empty
-
-                { Output = g.Output; State = f.State @ g.State; Pullback = pullback }
-
-        chain context layer.Parts θ s x
+        { Output = y; State = next; Pullback = pullback }
 
 /// <summary>Symbols for composition; each has a name in <c>Layer</c>.</summary>
 module LayerOperators =

@@ -169,6 +169,13 @@ module LayerSpec =
         | BatchNorm _ -> [ "gamma"; "beta"; "moving_mean"; "moving_variance" ]
         | _ -> []
 
+    /// Whether running the layer, not only starting it, may take draws.
+    let internal draws spec =
+        match spec with
+        | Dropout _
+        | Custom _ -> true
+        | _ -> false
+
     /// <summary>Shapes of the tensors of a layer, as <c>tensorNames</c> orders them, for an input of the given sample shape.</summary>
     /// <exception cref="T:Cnn.ShapeException">A tensor would not fit into memory.</exception>
     let tensorShapes (input: Shape) spec =

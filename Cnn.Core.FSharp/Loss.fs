@@ -59,6 +59,7 @@ type Loss = {
 namespace Cnn.FSharp
 
 open System
+open System.Buffers
 open System.Numerics
 open Cnn
 
@@ -111,7 +112,7 @@ module Loss =
                 else 0.0
 
     /// −Σ_c t[c]·log a[c] for probabilities a: outputs without a target do not count.
-    let private crossEntropy (p: float[]) (y: float[]) =
+    let private crossEntropy (p: Span<float>) (y: Span<float>) =
         let mutable sum = 0.0
 
         for c in 0 .. p.Length - 1 do
@@ -121,7 +122,7 @@ module Loss =
         sum
 
     /// Σ_c t[c]·(logsumexp z − z[c]).
-    let private logitCrossEntropy (z: float[]) (y: float[]) largest total =
+    let private logitCrossEntropy (z: Span<float>) (y: Span<float>) largest total =
         let mutable sum = 0.0
 
         for c in 0 .. z.Length - 1 do
@@ -131,7 +132,7 @@ module Loss =
         sum
 
     /// One row: loss of its outputs p against targets y, with the gradient written to d.
-    let private row kind (p: float[]) (y: float[]) (d: float[]) =
+    let private row kind (p: Span<float>) (y: Span<float>) (d: Span<float>) =
         let outputs = float p.Length
 
         match kind with
@@ -141,8 +142,13 @@ module Loss =
 
             crossEntropy p y
         | LossKind.SoftmaxCrossEntropy ->
-            let largest = Array.max p
-            let mass = Array.sum y
+            let mutable largest = p[0]
+            let mutable mass = 0.0
+
+            for c in 0 .. p.Length - 1 do
+                largest <- max largest p[c]
+                mass <- mass + y[c]
+
             let mutable total = 0.0
 
             for c in 0 .. p.Length - 1 do
@@ -223,7 +229,10 @@ module Loss =
             else
                 width
 
-        let p, y, d = Array.zeroCreate span, Array.zeroCreate span, Array.zeroCreate span
+        let work = ArrayPool<float>.Shared.Rent(3 * span)
+        let p = Span(work, 0, span)
+        let y = Span(work, span, span)
+        let d = Span(work, 2 * span, span)
         let mutable total = 0.0
 
         for n in 0 .. rows - 1 do
@@ -242,6 +251,7 @@ module Loss =
                 for c in 0 .. span - 1 do
                     gradient.Destination[n * width + first + c] <- Number.ofFloat (scale * weight * d[c])
 
+        ArrayPool.Shared.Return work
         struct (scale * total, gradient)
 
     /// <summary>(L, ∂L/∂prediction) for a batch, mean or sum over the samples as the loss says.</summary>

@@ -140,6 +140,7 @@ type Evaluation = {
 namespace Cnn.FSharp
 
 open System
+open System.Numerics
 open Cnn
 
 /// <summary>Measures of predictions against labels. A share of nothing is 0.</summary>
@@ -149,32 +150,35 @@ module Metrics =
     let private width (prediction: Tensor<'T>) =
         if prediction.Shape[0] = 0 then 1 else prediction.Size / prediction.Shape[0]
 
+    /// The class that a row of outputs tells.
+    let private classOf<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
+        (threshold: float)
+        (outputs: ReadOnlySpan<'T>)
+        =
+        if outputs.Length = 1 then
+            (if Number.toFloat outputs[0] > threshold then 1 else 0)
+        else
+            let mutable best = 0
+
+            for c in 1 .. outputs.Length - 1 do
+                if 'T.op_GreaterThan (outputs[c], outputs[best]) then
+                    best <- c
+
+            best
+
     /// <summary>The class of each row: the first largest output; with one output, 1 where it exceeds the threshold, else 0.</summary>
     /// <remarks>A threshold of ½ suits probabilities, 0 logits.</remarks>
     let predicted (threshold: float) (prediction: Tensor<'T>) =
         let width = width prediction
-
-        Array.init prediction.Shape[0] (fun n ->
-            let outputs = prediction.Span.Slice(n * width, width)
-
-            if width = 1 then
-                (if Number.toFloat outputs[0] > threshold then 1 else 0)
-            else
-                let mutable best = 0
-
-                for c in 1 .. width - 1 do
-                    if 'T.op_GreaterThan (outputs[c], outputs[best]) then
-                        best <- c
-
-                best)
+        Array.init prediction.Shape[0] (fun n -> classOf threshold (prediction.Span.Slice(n * width, width)))
 
     /// Rows predicted right.
     let internal correct threshold (prediction: Tensor<'T>) (labels: ReadOnlySpan<int>) =
-        let classes = predicted threshold prediction
+        let width = width prediction
         let mutable right = 0
 
         for n in 0 .. labels.Length - 1 do
-            if classes[n] = labels[n] then
+            if classOf threshold (prediction.Span.Slice(n * width, width)) = labels[n] then
                 right <- right + 1
 
         right

@@ -110,7 +110,8 @@ module Network =
 
         Convert.ToHexStringLower(hash.GetHashAndReset())
 
-    let private checkInput (network: Network<'T>) (x: Tensor<'T>) =
+    /// Refuses what is not a batch of the network's inputs.
+    let internal checkInput (network: Network<'T>) (x: Tensor<'T>) =
         if x.Shape.Rank < 1 || x.Shape.Sample <> network.Input then
             raise (
                 ShapeException(
@@ -133,29 +134,32 @@ module Network =
     /// <exception cref="T:Cnn.ShapeException">The samples have not the shape of the network's input.</exception>
     let predict (network: Network<'T>) (x: Tensor<'T>) = (run (Context.reference Inference) network x).Output
 
-    /// An equal network whose convolutions are cross-correlations with the rotated kernels, rotated once: K * x = rot180 K ⋆ x.
-    let internal correlating (network: Network<'T>) : Network<'T> =
-        let turn (weights: Tensor<'T> list) =
-            match weights with
-            | kernel :: bias -> Tensor.rot180 kernel :: bias
-            | [] -> []
+    /// <summary>The network with rules applied wherever they apply: equal as far as the rules are.</summary>
+    let rewrite (rules: Rule<'T> list) (network: Network<'T>) : Network<'T> =
+        let row =
+            Rewriting.place network.Input network.Layer.Parts network.Parameters network.State
+            |> Rewriting.rewrite rules
 
-        let rec walk (parts: Primitive<'T> list) θ s =
-            match parts with
-            | [] -> [], [], []
-            | part :: parts ->
-                let θf, θg = List.splitAt part.Parameters θ
-                let sf, sg = List.splitAt part.States s
-                let above, θ', s' = walk parts θg sg
+        {
+            network with
+                Layer = { Parts = row |> List.map (fun placed -> placed.Part) }
+                Parameters = row |> List.collect (fun placed -> placed.Parameters)
+                State = row |> List.collect (fun placed -> placed.State)
+        }
 
-                match part.Spec with
-                | Conv2D conv when conv.Mode = ConvolutionMode.Convolution ->
-                    let plain = Conv2D { conv with Mode = ConvolutionMode.CrossCorrelation }
-                    (Layers.ofSpec plain).Parts @ above, turn θf @ θ', turn sf @ s'
-                | _ -> part :: above, θf @ θ', sf @ s'
+    /// <summary>An equal, cheaper network: the same outputs to the last bit, in training too, and the same θ and state.</summary>
+    /// <remarks>
+    /// <see cref="P:Cnn.FSharp.Rewriting.training"/>. Gradients are equal where no pooling window has two maxima that a
+    /// later activation tells apart no longer. Training does this by itself.
+    /// </remarks>
+    let optimise (network: Network<'T>) = rewrite Rewriting.training network
 
-        let parts, θ, s = walk network.Layer.Parts network.Parameters network.State
-        { network with Layer = { Parts = parts }; Parameters = θ; State = s }
+    /// <summary>A cheaper network for predicting only: equal up to rounding, batch normalisation and rotations in its weights.</summary>
+    /// <remarks><see cref="P:Cnn.FSharp.Rewriting.inference"/>, with the bounds stated there. A predictor does this by itself.</remarks>
+    let forInference (network: Network<'T>) = rewrite Rewriting.inference network
+
+    /// An equal network whose convolutions are cross-correlations with the rotated kernels.
+    let internal correlating (network: Network<'T>) = rewrite [ Rewriting.rotateKernel ] network
 
     /// <summary>The network with some of its layers frozen: their weights move from θ to the state and stay as they are.</summary>
     /// <remarks>Layers are told by the names of the summary, as in conv2d_1. Convolutional and dense layers can be frozen.</remarks>

@@ -1,6 +1,7 @@
 namespace Cnn.FSharp
 
 open System
+open System.Buffers
 open System.Numerics
 open Cnn
 
@@ -43,13 +44,15 @@ module Optimizer =
                 { Tensor = i; First = first; Count = min ChunkSize (t.Size - first) }
     |]
 
-    let private read (tensors: Tensor<'T>[]) chunk =
+    /// The elements of a chunk; none, where the rule has no such tensors.
+    let internal read (tensors: Tensor<'T>[]) chunk =
         if tensors.Length = 0 then
             ReadOnlySpan.Empty
         else
             (tensors[chunk.Tensor]).Span.Slice(chunk.First, chunk.Count)
 
-    let private write (tensors: Tensor<'T>[]) chunk =
+    /// Where to write the elements of a chunk.
+    let internal write (tensors: Tensor<'T>[]) chunk =
         if tensors.Length = 0 then
             Span.Empty
         else
@@ -69,47 +72,83 @@ module Optimizer =
             Squares = filled optimizer.UsesSquares optimizer.FirstSquares
         }
 
+    /// θ and what the optimiser remembers of it, tensor by tensor: what a step reads, or what it writes.
+    [<NoEquality; NoComparison>]
+    type internal Slots<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+        Parameters: Tensor<'T>[]
+        Moments: Tensor<'T>[]
+        Squares: Tensor<'T>[]
+    }
+
+    [<RequireQualifiedAccess>]
+    module internal Slots =
+        let from (state: OptimizerState<'T>) (θ: Parameters<'T>) = {
+            Parameters = Array.ofList θ
+            Moments = Array.ofList state.Moments
+            Squares = Array.ofList state.Squares
+        }
+
+        /// Memory of the same shapes, with undefined values; a lease tells that it will be written again.
+        let like (lease: Lease) slots =
+            let fresh =
+                Array.map (fun (t: Tensor<'T>) ->
+                    Tensor<'T>(t.Shape, GC.AllocateUninitializedArray<'T>(t.Size, pinned = true), 0, lease))
+
+            {
+                Parameters = fresh slots.Parameters
+                Moments = fresh slots.Moments
+                Squares = fresh slots.Squares
+            }
+
+        let state step slots : OptimizerState<'T> = {
+            Step = step
+            Moments = List.ofArray slots.Moments
+            Squares = List.ofArray slots.Squares
+        }
+
     /// ‖g‖ over all tensors together: squares are added chunk by chunk, the chunks in order.
     let private norm (scheduler: IScheduler) (chunks: Chunk[]) (gradients: Tensor<'T>[]) =
-        let sums = Array.zeroCreate<float> chunks.Length
+        let sums = ArrayPool<float>.Shared.Rent chunks.Length
 
         scheduler.For(
             chunks.Length,
             fun c ->
+                let mutable sum = 0.0
+
                 for g in read gradients chunks[c] do
                     let g = Number.toFloat g
-                    sums[c] <- sums[c] + g * g
+                    sum <- sum + g * g
+
+                sums[c] <- sum
         )
 
-        sqrt (Array.sum sums)
+        let mutable total = 0.0
 
-    /// One step at a learning rate, with memory from a workspace, over the chunks of θ.
-    let internal updateIn
-        (workspace: IWorkspace<'T>)
+        for c in 0 .. chunks.Length - 1 do
+            total <- total + sums[c]
+
+        ArrayPool.Shared.Return sums
+        sqrt total
+
+    /// Step t at a learning rate, over the chunks of θ: reads some slots and θ̄, writes others.
+    let internal updateInto
+        (next: Slots<'T>)
         (backend: Backend<'T>)
         (optimizer: Optimizer)
         (chunks: Chunk[])
         rate
-        (state: OptimizerState<'T>)
-        (θ: Parameters<'T>)
-        (θ̄: Parameters<'T>)
+        t
+        (slots: Slots<'T>)
+        (gradients: Tensor<'T>[])
         =
-        let like (ts: Parameters<'T>) = ts |> List.map (fun t -> workspace.Tensor t.Shape)
-        let gradients = Array.ofList θ̄
-
         let scale =
             if Double.IsInfinity optimizer.ClipNorm then
                 1.0
             else
                 min 1.0 (optimizer.ClipNorm / norm backend.Scheduler chunks gradients)
 
-        let step isWeight = { optimizer.Update(state.Step + 1, rate, isWeight) with GradientScale = scale }
+        let step isWeight = { optimizer.Update(t, rate, isWeight) with GradientScale = scale }
         let ofWeight, ofOther = step true, step false
-        let θ' = like θ
-        let next = { Step = state.Step + 1; Moments = like state.Moments; Squares = like state.Squares }
-        let old, fresh = Array.ofList θ, Array.ofList θ'
-        let oldMoments, freshMoments = Array.ofList state.Moments, Array.ofList next.Moments
-        let oldSquares, freshSquares = Array.ofList state.Squares, Array.ofList next.Squares
 
         backend.Scheduler.For(
             chunks.Length,
@@ -119,20 +158,21 @@ module Optimizer =
                 backend.Kernels.Update(
                     (if (gradients[chunk.Tensor]).Shape.Rank > 1 then ofWeight else ofOther),
                     read gradients chunk,
-                    read old chunk,
-                    read oldMoments chunk,
-                    read oldSquares chunk,
-                    write fresh chunk,
-                    write freshMoments chunk,
-                    write freshSquares chunk
+                    read slots.Parameters chunk,
+                    read slots.Moments chunk,
+                    read slots.Squares chunk,
+                    write next.Parameters chunk,
+                    write next.Moments chunk,
+                    write next.Squares chunk
                 )
         )
 
-        next, θ'
-
     /// <summary>One step at a learning rate: (state, θ, θ̄) ↦ (next state, θ + Δ).</summary>
-    let updateAt rate (backend: Backend<'T>) (optimizer: Optimizer) (state: OptimizerState<'T>) θ θ̄ =
-        updateIn (FreshWorkspace<'T>()) backend optimizer (chunks θ) rate state θ θ̄
+    let updateAt rate (backend: Backend<'T>) (optimizer: Optimizer) (state: OptimizerState<'T>) θ (θ̄: Parameters<'T>) =
+        let slots = Slots.from state θ
+        let next = Slots.like null slots
+        updateInto next backend optimizer (chunks θ) rate (state.Step + 1) slots (Array.ofList θ̄)
+        Slots.state (state.Step + 1) next, List.ofArray next.Parameters
 
     /// <summary>One step at the optimiser's own learning rate: (state, θ, θ̄) ↦ (next state, θ + Δ).</summary>
     let update backend (optimizer: Optimizer) (state: OptimizerState<'T>) θ θ̄ =

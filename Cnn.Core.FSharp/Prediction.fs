@@ -1,7 +1,6 @@
 namespace Cnn.FSharp
 
 open System
-open System.Collections.Concurrent
 open System.Numerics
 open Cnn
 
@@ -14,48 +13,53 @@ open Cnn
 type Predictor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(backend: Backend<'T>, network: Network<'T>)
     =
     let packed = PackedWeights<'T>()
-    let arenas = ConcurrentBag<Arena<'T>>()
+    let workspaces = Pool(fun () -> PassingWorkspace<'T> packed)
     let output = Network.output network
 
-    // Weights are packed by the identity of their tensors: a kernel rotated for each answer would be packed for each.
-    let correlating = Network.correlating network
+    // Weights are packed by the identity of their tensors: rewritten for each answer they would be packed for each.
+    let parts =
+        let rewritten = Network.forInference network
+        Layer.weigh rewritten.Layer rewritten.Parameters rewritten.State
 
     /// Samples that one iteration of a parallel loop takes.
     let piece = 32
 
-    let answer (read: IWorkspace<'T> -> Tensor<'T>) (destination: Memory<'T>) =
-        let arena =
-            match arenas.TryTake() with
-            | true, arena -> arena
-            | _ -> Arena<'T> packed
+    /// Samples first … first + count − 1 of the answers.
+    let answer (workspace: PassingWorkspace<'T>) first x (answers: Tensor<'T>) =
+        let context = {
+            Kernels = backend.Kernels
+            Workspace = workspace
+            Mode = Inference
+            FirstSample = first
+            NeedsInputGradient = false
+        }
 
-        try
-            let context = {
-                Kernels = backend.Kernels
-                Workspace = arena
-                Mode = Inference
-                FirstSample = 0
-                NeedsInputGradient = false
-            }
+        let y = Layer.answer workspace.Bench.Turn context parts x
+        y.Span.CopyTo(answers.Destination.Slice(first * output.Size))
 
-            (Network.run context correlating (read arena)).Output.Span.CopyTo destination.Span
-        finally
-            arena.Reset()
-            arenas.Add arena
+    let giveBack (workspace: PassingWorkspace<'T>) =
+        workspace.Bench.Reset()
+        workspaces.Give workspace
+
+    let room count = Tensor.own (output.Batch count) (Array.zeroCreate<'T>(count * output.Size))
 
     let answers count (read: IWorkspace<'T> -> int -> int -> Tensor<'T>) =
-        let result = Tensor.own (output.Batch count) (Array.zeroCreate<'T>(count * output.Size))
-        let pieces = (count + piece - 1) / piece
+        let result = room count
 
         let run p =
+            let workspace = workspaces.Take()
             let first = p * piece
-            let size = min piece (count - first)
 
-            answer
-                (fun workspace -> read workspace first size)
-                (result.DestinationPart(first * output.Size, size * output.Size))
+            try
+                answer workspace first (read (workspace :> IWorkspace<'T>) first (min piece (count - first))) result
+            finally
+                giveBack workspace
 
-        if pieces = 1 then run 0 else backend.Scheduler.For(pieces, run)
+        if count <= piece then
+            run 0
+        else
+            backend.Scheduler.For((count + piece - 1) / piece, run)
+
         result
 
     /// <summary>The network that answers.</summary>
@@ -74,6 +78,7 @@ type Predictor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(bac
                 )
             )
 
+        Network.checkInput network x
         answers x.Shape[0] (fun _ first count -> x.Slice(first, count))
 
     /// <summary>The network's outputs for all pictures of a data set, in their order.</summary>
@@ -89,8 +94,37 @@ type Predictor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(bac
                 )
             )
 
-        let order = Array.init dataset.Count id
-        answers dataset.Count (fun workspace first count -> Dataset.read dataset order workspace first count)
+        answers dataset.Count (fun workspace first count -> Dataset.read dataset id workspace first count)
+
+    /// <summary>The network's outputs for one picture, row by row, channels last.</summary>
+    /// <exception cref="T:Cnn.ShapeException">The numbers are not as many as the network's input has.</exception>
+    member _.Run(picture: ReadOnlySpan<float32>) =
+        if picture.Length <> network.Input.Size then
+            raise (
+                ShapeException(
+                    "Predict",
+                    Words.count network.Input.Size "number" "numbers"
+                    + " for a picture of shape "
+                    + string network.Input,
+                    string picture.Length,
+                    "Resize the picture to the input of the model."
+                )
+            )
+
+        let result = room 1
+        let workspace = workspaces.Take()
+
+        try
+            let x = (workspace :> IWorkspace<'T>).Tensor(network.Input.Batch 1)
+            let pixels = x.Destination
+
+            for i in 0 .. picture.Length - 1 do
+                pixels[i] <- 'T.CreateTruncating picture[i]
+
+            answer workspace 0 x result
+            result
+        finally
+            giveBack workspace
 
 /// <summary>How well networks do.</summary>
 [<RequireQualifiedAccess>]

@@ -18,10 +18,8 @@ type ReferenceKernels<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'
         // NaN passes through.
         | ActivationKind.ReLU -> if 'T.op_LessThanOrEqual (x, 'T.Zero) then 'T.Zero else x
         | ActivationKind.LeakyReLU -> if greater x 'T.Zero then x else number activation.Slope * x
-        | ActivationKind.Sigmoid ->
-            // e⁻ˡˣˡ cannot overflow.
-            let e = 'T.Exp(-('T.Abs x))
-            if greater x 'T.Zero then 'T.One / ('T.One + e) else e / ('T.One + e)
+        // e⁻ˣ may be ∞, whose quotient is 0. One formula for both signs keeps σ monotone.
+        | ActivationKind.Sigmoid -> 'T.One / ('T.One + 'T.Exp(-x))
         | ActivationKind.Tanh -> 'T.Tanh x
         | kind -> raise (ArgumentOutOfRangeException(nameof activation, kind, "This activation is not elementwise."))
 

@@ -10,6 +10,7 @@ type Shape private (extents: int[], size: int) =
     // The shapes asked for last, so that a training step makes none anew; a race only makes an equal one twice.
     let mutable sample: Shape | null = null
     let mutable batch: Shape | null = null
+    let mutable otherBatch: Shape | null = null
 
     static let product (extents: int[]) =
         let mutable size = 1L
@@ -52,27 +53,36 @@ type Shape private (extents: int[], size: int) =
     member _.Extents: ReadOnlySpan<int> = ReadOnlySpan extents
 
     /// <summary>The shape of a batch of <paramref name="count"/> samples of this shape.</summary>
-    member _.Batch(count: int) : Shape =
-        // The field is read once: another thread may put a batch of another size there at any time.
+    member this.Batch(count: int) : Shape =
+        // Two sizes are kept: the shards of a batch differ by one sample. A field is read once: another thread may put a
+        // batch of another size there at any time.
         match batch with
-        | NonNull known when known[0] = count -> known
+        | null -> this.MakeBatch count
+        | latest when latest[0] = count -> latest
         | _ ->
-            let made = Shape.Of [| count; yield! extents |]
-            batch <- made
-            made
+            match otherBatch with
+            | null -> this.MakeBatch count
+            | other when other[0] = count -> other
+            | _ -> this.MakeBatch count
+
+    member private _.MakeBatch(count: int) : Shape =
+        let made = Shape.Of [| count; yield! extents |]
+        otherBatch <- batch
+        batch <- made
+        made
 
     /// <summary>The shape of one sample of a batch of this shape: all axes but the first.</summary>
     /// <exception cref="T:Cnn.ShapeException">A scalar has no first axis.</exception>
     member _.Sample: Shape =
         match sample with
-        | NonNull known -> known
-        | Null ->
+        | null ->
             if extents.Length = 0 then
                 raise (ShapeException("Shape", "a batch axis", "a scalar", "Add an axis for the samples."))
 
             let made = Shape.Of(Array.tail extents)
             sample <- made
             made
+        | known -> known
 
     /// <summary>Extents joined by ×, as in 28×28×6.</summary>
     override _.ToString() = if extents.Length = 0 then "scalar" else String.Join('×', extents)

@@ -1,6 +1,6 @@
 namespace Cnn.FSharp
 
-open System
+open System.Collections.Generic
 open System.Numerics
 open Cnn
 
@@ -16,13 +16,58 @@ type internal Batch<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>
 }
 
 /// What a training step found: loss and correct answers, θ̄ and the next state.
-[<NoEquality; NoComparison>]
+[<Struct; NoEquality; NoComparison>]
 type internal Descent<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
     Loss: float
     Correct: int
-    Gradient: Parameters<'T>
+    Gradient: Tensor<'T>[]
     State: State<'T>
 }
+
+/// A part of a batch on its way through the network, and what it found.
+[<Sealed>]
+type internal Shard<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
+    (workspace: ShardWorkspace<'T>, tensors: int) =
+
+    // Of each stretch of layers that ran and was not pulled back yet, the last first.
+    let pullbacks = Stack<Pullback<'T> list>()
+
+    member _.Workspace = workspace
+
+    /// θ̄, tensor by tensor.
+    member val Gradients = Array.create tensors Tensor<'T>.Empty
+    member val State: State<'T> = [] with get, set
+    member val Loss = 0.0 with get, set
+    member val Correct = 0 with get, set
+
+    /// Runs layers, and saves their pullbacks.
+    member this.Forward(context, parts: Weighted<'T> list, x) =
+        let struct (y, state, saved) = Layer.forward context parts x
+        pullbacks.Push saved
+        this.State <- if state.IsEmpty then state else List.map workspace.Keep state
+        y
+
+    /// Pulls back through the layers that ran last, whose θ ends before position <c>last</c>.
+    member this.Backward(last: int, ȳ: Tensor<'T>) =
+        let folder at (θ̄: Parameters<'T>) x̄ =
+            let first = at - θ̄.Length
+            let mutable i = first
+
+            for gradient in θ̄ do
+                this.Gradients[i] <- workspace.Keep gradient
+                i <- i + 1
+
+            workspace.Turn x̄
+            first
+
+        workspace.Turn ȳ
+        let struct (_, x̄) = Layer.backward folder last (pullbacks.Pop()) ȳ
+        x̄
+
+    /// Takes everything back for the next step.
+    member _.Reset() =
+        pullbacks.Clear()
+        workspace.Reset()
 
 /// One parallel combinator: a batch is cut into shards, each runs forward, loss and pullback by itself.
 [<RequireQualifiedAccess>]
@@ -36,194 +81,203 @@ module internal Sharding =
     [<Literal>]
     let private Target = 1048576
 
-    /// A stretch of layers that sample by sample runs alone, or one layer that needs the whole batch.
+    /// What is the same for all steps of a training, the memory among it: for one step at a time.
     [<NoEquality; NoComparison>]
-    type Segment<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> =
-        | Each of Layer<'T>
-        | Whole of Primitive<'T>
+    type Plan<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+        Backend: Backend<'T>
+        Input: Shape
+        Layer: Layer<'T>
+        /// Elements of a sample's activations.
+        Activations: int64
+        /// The pieces that parallel loops over θ take.
+        Chunks: Optimizer.Chunk[]
+        /// Of each tensor of θ, whether every shard has a gradient for it.
+        IsSharded: bool[]
+        Packed: PackedWeights<'T>
+        Shards: Shard<'T>[]
+        /// The whole batch, where a layer couples samples.
+        Whole: Shard<'T>
+    }
 
-    /// Each, Whole, Each, …, Each: begins and ends with a (maybe empty) stretch that runs by sample.
-    let segments (layer: Layer<'T>) : Segment<'T> list =
-        let rec cut (parts: Primitive<'T> list) =
-            match parts |> List.tryFindIndex (fun part -> part.CouplesSamples) with
-            | None -> [ Each { Parts = parts } ]
-            | Some i -> Each { Parts = List.take i parts } :: Whole parts[i] :: cut (List.skip (i + 1) parts)
+    /// Before the first step.
+    let plan (backend: Backend<'T>) (input: Shape) (layer: Layer<'T>) (θ: Parameters<'T>) : Plan<'T> =
+        let packed = PackedWeights<'T>()
+        let arenas, benches = Pool(fun () -> Arena<'T>()), Pool(fun () -> Workbench<'T>())
+        let shard _ = Shard(ShardWorkspace(packed, arenas, benches), θ.Length)
 
-        cut layer.Parts
+        {
+            Backend = backend
+            Input = input
+            Layer = layer
+            Activations =
+                layer.Parts
+                |> List.scan (fun shape part -> part.Output shape) input
+                |> List.sumBy (fun shape -> int64 shape.Size)
+            Chunks = Optimizer.chunks θ
+            IsSharded =
+                layer.Parts
+                |> List.map (fun part -> Array.create part.Parameters (not part.CouplesSamples))
+                |> Array.concat
+            Packed = packed
+            Shards = Array.init Most shard
+            Whole = shard ()
+        }
 
     /// How many shards a batch is cut into: as many as keep a shard's activations in cache, 4 to 16.
-    let shardCount (input: Shape) (layer: Layer<'T>) batch =
-        let perSample =
-            layer.Parts
-            |> List.scan (fun shape part -> part.Output shape) input
-            |> List.sumBy (fun s -> int64 s.Size)
-
-        let bytes = perSample * int64 sizeof<'T> * int64 batch
+    let private shardCount (plan: Plan<'T>) batch =
+        let bytes = plan.Activations * int64 sizeof<'T> * int64 batch
         let wanted = (bytes + int64 Target - 1L) / int64 Target
         int (min (int64 batch) (max 4L (min (int64 Most) wanted)))
-
-    let private counts layer =
-        layer.Parts |> List.sumBy (fun part -> part.Parameters), layer.Parts |> List.sumBy (fun part -> part.States)
-
-    /// The parts of a batch, one after the other, in memory of their own.
-    let private gather (workspace: IWorkspace<'T>) count (parts: Tensor<'T>[]) =
-        let all = workspace.Tensor(parts[0].Shape.Sample.Batch count)
-        let mutable at = 0
-
-        for part in parts do
-            part.Span.CopyTo(all.Destination.Slice at)
-            at <- at + part.Size
-
-        all
 
     let private correct threshold (prediction: Tensor<'T>) (targets: Targets<'T>) =
         match targets with
         | Labels labels -> Metrics.correct threshold prediction labels.Span
         | Values _ -> 0
 
+    /// θ̄: the shards' gradients, added in shard order, a piece of each tensor at a time, in memory of the step's own: what
+    /// a pullback gives back may be anybody's.
+    let private total (plan: Plan<'T>) shards =
+        let sums = plan.Whole.Gradients
+
+        for k in 0 .. sums.Length - 1 do
+            if plan.IsSharded[k] then
+                let addend = plan.Shards[0].Gradients[k]
+                sums[k] <- (plan.Whole.Workspace :> IWorkspace<'T>).Gradient addend.Shape
+
+        plan.Backend.Scheduler.For(
+            plan.Chunks.Length,
+            fun c ->
+                let chunk = plan.Chunks[c]
+
+                if plan.IsSharded[chunk.Tensor] then
+                    let sum = Optimizer.write sums chunk
+                    (Optimizer.read plan.Shards[0].Gradients chunk).CopyTo sum
+
+                    for i in 1 .. shards - 1 do
+                        plan.Backend.Kernels.Accumulate(Optimizer.read plan.Shards[i].Gradients chunk, sum)
+        )
+
+        sums
+
     /// Loss, gradient and next state of a batch: the same to the last bit for any scheduler.
+    /// What it gives is to be read before <c>finish</c>.
     let gradient
-        (backend: Backend<'T>)
-        (memory: StepMemory<'T>)
-        (segments: Segment<'T> list)
-        (chunks: Optimizer.Chunk[])
-        shards
+        (plan: Plan<'T>)
         (loss: Loss)
         (key: Key)
+        (weights: Tensor<'T>[])
         (θ: Parameters<'T>)
         (s: State<'T>)
         (batch: Batch<'T>)
         : Descent<'T> =
+        let shards = shardCount plan batch.Count
         let first i = int (int64 i * int64 batch.Count / int64 shards)
         let size i = first (i + 1) - first i
         let threshold = if loss.Kind = LossKind.SigmoidBinaryCrossEntropy then 0.0 else 0.5
+        let whole = plan.Whole.Workspace
 
-        let context workspace firstSample key needsInputGradient = {
-            Kernels = backend.Kernels
+        let context workspace firstSample key needs = {
+            Kernels = plan.Backend.Kernels
             Workspace = workspace
             Mode = Training key
             FirstSample = firstSample
-            NeedsInputGradient = needsInputGradient
+            NeedsInputGradient = needs
         }
 
         /// body for each shard, in parallel, with a context of its own.
-        let region key needs (body: int -> Context<'T> -> 'R) : 'R[] =
-            let results = Array.zeroCreate shards
+        let region key needs (body: int -> Shard<'T> -> Context<'T> -> unit) =
+            plan.Backend.Scheduler.For(
+                shards,
+                fun i ->
+                    let shard = plan.Shards[i]
+                    shard.Workspace.Begin()
+                    body i shard (context (shard.Workspace :> IWorkspace<'T>) (first i) key needs)
+                    shard.Workspace.End()
+            )
 
-            backend.Scheduler.For(shards, fun i -> results[i] <- body i (context (memory.Open i) (first i) key needs))
-
-            results
-
-        /// θ̄ of several shards, as the addends of each tensor in shard order.
-        let addends (parts: Parameters<'T>[]) =
-            if parts[0].IsEmpty then
-                []
+        /// Memory for a batch of what shards give, if somebody reads it.
+        let room isRead (sample: Shape) =
+            if isRead then
+                (whole :> IWorkspace<'T>).Tensor(sample.Batch batch.Count)
             else
-                parts |> Array.map Array.ofList |> Array.transpose |> List.ofArray
+                Tensor<'T>.Empty
 
-        let isAlone = segments.Length = 1
+        let gather (all: Tensor<'T>) i (part: Tensor<'T>) =
+            if all.Size > 0 then
+                part.Span.CopyTo(all.Destination.Slice(first i * all.Shape.Sample.Size, part.Size))
 
-        // Gives loss, correct answers, the addends of θ̄, the next state, and x̄ of each shard.
-        let rec descend segments θ s (key: Key) needs (xs: int -> Context<'T> -> Tensor<'T>) =
-            match segments with
-            | [ Each layer ] ->
-                let results =
-                    region key needs (fun i context ->
-                        let step = Layer.run context layer θ s (xs i context)
-                        let targets = Loss.slice (first i) (size i) batch.Targets
+        let isAlone = Array.forall id plan.IsSharded
+        let tensors = List.sumBy (fun (here: Weighted<'T>) -> here.Part.Parameters)
+        let draws = List.sumBy (fun (here: Weighted<'T>) -> here.Part.Draws)
+        let output = List.fold (fun shape (here: Weighted<'T>) -> here.Part.Output shape)
 
-                        let struct (value, ȳ) =
-                            Loss.share context.Workspace loss batch.ClassWeights batch.Count step.Output targets
+        // Some parts, up to the last: their θ begins at a position, and x reads a shard's input. Gives the next state and x̄.
+        let rec descend (parts: Weighted<'T> list) (input: Shape) at (key: Key) needs x =
+            match parts |> List.tryFindIndex (fun here -> here.Part.CouplesSamples) with
+            | None ->
+                whole.Pull()
+                let x̄ = room needs input
 
-                        let right = correct threshold step.Output targets
-                        let θ̄, x̄ = step.Pullback ȳ
+                region key needs (fun i shard context ->
+                    let y = shard.Forward(context, parts, x i context.Workspace)
+                    let targets = Loss.slice (first i) (size i) batch.Targets
+                    shard.Workspace.Pull()
+                    let struct (value, ȳ) = Loss.share context.Workspace loss batch.ClassWeights batch.Count y targets
+                    shard.Loss <- value
+                    shard.Correct <- correct threshold y targets
+                    gather x̄ i (shard.Backward(plan.IsSharded.Length, ȳ))
 
-                        let kept = θ̄ |> List.map (memory.Keep i)
+                    if isAlone then
+                        shard.Workspace.Close())
 
-                        if isAlone then
-                            memory.Close i
+                struct (plan.Shards[0].State, x̄)
+            | Some i ->
+                let below, rest = List.splitAt i parts
+                let coupling, above = [ rest.Head ], rest.Tail
+                let y = room true (output input below)
 
-                        struct (value, right, kept, step.State, x̄))
+                region key needs (fun i shard context ->
+                    gather y i (shard.Forward(context, below, x i context.Workspace)))
 
-                let value = results |> Array.sumBy (fun struct (v, _, _, _, _) -> v)
-                let right = results |> Array.sumBy (fun struct (_, r, _, _, _) -> r)
-                let struct (_, _, _, state, _) = results[0]
-                let θ̄ = results |> Array.map (fun struct (_, _, θ̄, _, _) -> θ̄) |> addends
-                value, right, θ̄, state, results |> Array.map (fun struct (_, _, _, _, x̄) -> x̄)
-            | Each layer :: rest ->
-                let parameters, states = counts layer
-                let θf, θg = List.splitAt parameters θ
-                let sf, sg = List.splitAt states s
-                let steps = region key needs (fun i context -> Layer.run context layer θf sf (xs i context))
-                let draws = layer.Parts |> List.sumBy (fun part -> part.Draws)
-                let isRead = needs || parameters > 0
+                let coupled = key.Skip(draws below)
+                let isRead = needs || tensors below > 0
+                let z = plan.Whole.Forward(context (whole :> IWorkspace<'T>) 0 coupled isRead, coupling, y)
+                let state = plan.Shards[0].State @ plan.Whole.State
+                let middle = at + tensors below
+                let last = middle + tensors coupling
+                let isPulled = isRead || last > middle
 
-                let value, right, θ̄g, state, ȳs =
-                    descend rest θg sg (key.Skip draws) isRead (fun i _ -> steps[i].Output)
+                let struct (next, z̄) =
+                    descend above z.Shape.Sample last (coupled.Skip(draws coupling)) isPulled (fun i _ ->
+                        z.Slice(first i, size i))
 
-                let nextState = steps[0].State @ state
-
-                if isRead then
-                    let pulled = region key needs (fun i _ -> steps[i].Pullback ȳs[i])
-                    value, right, addends (Array.map fst pulled) @ θ̄g, nextState, Array.map snd pulled
-                else
-                    value, right, θ̄g, nextState, ȳs
-            | Whole part :: rest ->
-                let θf, θg = List.splitAt part.Parameters θ
-                let sf, sg = List.splitAt part.States s
-                let none = context memory.Whole 0 key needs
-                let x = gather memory.Whole batch.Count (Array.init shards (fun i -> xs i none))
-                let step = part.Run none θf sf x
-                let isRead = needs || part.Parameters > 0
-
-                let value, right, θ̄g, state, ȳs =
-                    descend rest θg sg (key.Skip part.Draws) isRead (fun i _ -> step.Output.Slice(first i, size i))
-
-                let nextState = step.State @ state
+                let ȳ = if isPulled then plan.Whole.Backward(last, z̄) else z̄
+                let x̄ = room needs input
 
                 if isRead then
-                    let θ̄f, x̄ = step.Pullback(gather memory.Whole batch.Count ȳs)
+                    region key needs (fun i shard _ ->
+                        shard.Workspace.Pull()
+                        gather x̄ i (shard.Backward(middle, ȳ.Slice(first i, size i))))
 
-                    let x̄s =
-                        if x̄.Size = 0 then
-                            Array.create shards x̄
-                        else
-                            Array.init shards (fun i -> x̄.Slice(first i, size i))
+                struct (state @ next, x̄)
 
-                    value, right, (θ̄f |> List.map Array.singleton) @ θ̄g, nextState, x̄s
-                else
-                    value, right, θ̄g, nextState, ȳs
-            | [] -> invalidOp "A network's segments end with one that runs by sample."
+        let read i workspace = batch.Read workspace (first i) (size i)
+        whole.Begin()
+        plan.Packed.Begin(plan.Backend, weights)
+        let struct (state, _) = descend (Layer.weigh plan.Layer θ s) plan.Input 0 key false read
+        let mutable loss, right = 0.0, 0
 
-        memory.Begin(backend, θ)
-        let read i (context: Context<'T>) = batch.Read context.Workspace (first i) (size i)
-        let value, right, θ̄, state, _ = descend segments θ s key false read
+        for i in 0 .. shards - 1 do
+            loss <- loss + plan.Shards[i].Loss
+            right <- right + plan.Shards[i].Correct
 
-        // The shards' gradients are added in shard order, a piece of each tensor at a time, in memory of the step's own:
-        // what a pullback gives back may be anybody's.
-        let parts = Array.ofList θ̄
+        { Loss = loss; Correct = right; Gradient = total plan shards; State = state }
 
-        let sums =
-            parts
-            |> Array.map (fun addends ->
-                if addends.Length = 1 then
-                    addends[0]
-                else
-                    memory.Whole.Gradient (addends[0]).Shape)
+    /// Takes all memory of a step back.
+    let finish (plan: Plan<'T>) =
+        plan.Whole.Workspace.End()
+        plan.Whole.Reset()
+        plan.Packed.Reset()
 
-        backend.Scheduler.For(
-            chunks.Length,
-            fun c ->
-                let chunk = chunks[c]
-                let addends = parts[chunk.Tensor]
-
-                if addends.Length > 1 then
-                    let sum = (sums[chunk.Tensor]).Destination.Slice(chunk.First, chunk.Count)
-                    (addends[0]).Span.Slice(chunk.First, chunk.Count).CopyTo sum
-
-                    for shard in 1 .. addends.Length - 1 do
-                        backend.Kernels.Accumulate((addends[shard]).Span.Slice(chunk.First, chunk.Count), sum)
-        )
-
-        let total = List.ofArray sums
-        { Loss = value; Correct = right; Gradient = total; State = state }
+        for shard in plan.Shards do
+            shard.Reset()

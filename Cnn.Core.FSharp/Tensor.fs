@@ -15,7 +15,7 @@ type internal Lease() =
 /// </remarks>
 [<Sealed>]
 type Tensor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
-    internal (shape: Shape, memory: Memory<'T>, lease: Lease) =
+    internal (shape: Shape, values: 'T[], offset: int, lease: Lease) =
 
     let generation = if isNull lease then 0 else lease.Generation
 
@@ -28,7 +28,7 @@ type Tensor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
                 )
             )
 
-    static let empty = Tensor<'T>(Shape.Of 0, Memory.Empty, null)
+    static let empty = Tensor<'T>(Shape.Of 0, Array.Empty(), 0, null)
 
     /// <summary>The tensor without elements.</summary>
     static member Empty = empty
@@ -48,7 +48,7 @@ type Tensor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
                 )
             )
 
-        Tensor(shape, Memory(values.ToArray()), null)
+        Tensor(shape, values.ToArray(), 0, null)
 
     /// <summary>Extents, batch axis first.</summary>
     member _.Shape = shape
@@ -59,12 +59,12 @@ type Tensor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
     /// <summary>The values in row-major order.</summary>
     member _.Span: ReadOnlySpan<'T> =
         check ()
-        Span.op_Implicit memory.Span
+        ReadOnlySpan(values, offset, shape.Size)
 
     /// <summary>The values in row-major order, for use where a span cannot be kept.</summary>
     member _.Memory: ReadOnlyMemory<'T> =
         check ()
-        Memory.op_Implicit memory
+        ReadOnlyMemory(values, offset, shape.Size)
 
     /// What tells when the memory was recycled; null for memory of the tensor's own.
     member internal _.Lease = lease
@@ -72,12 +72,7 @@ type Tensor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
     /// Where a layer writes its result, once, before it hands the tensor out.
     member internal _.Destination: Span<'T> =
         check ()
-        memory.Span
-
-    /// Elements first … first + count − 1 of the destination.
-    member internal _.DestinationPart(first: int, count: int) : Memory<'T> =
-        check ()
-        memory.Slice(first, count)
+        Span(values, offset, shape.Size)
 
     /// <summary>The value at the given position, one index for each axis, from 0.</summary>
     /// <exception cref="T:System.ArgumentException">The number of indices is not the rank, or one lies outside its axis.</exception>
@@ -125,13 +120,14 @@ type Tensor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
             )
 
         check ()
-        Tensor(other, memory, lease)
+        Tensor(other, values, offset, lease)
 
     /// <summary>Samples first … first + count − 1 of a batch; nothing is copied.</summary>
     member _.Slice(first: int, count: int) =
         check ()
         let sample = shape.Sample
-        Tensor(sample.Batch count, memory.Slice(first * sample.Size, count * sample.Size), lease)
+        let part = ArraySegment(values, offset, shape.Size).Slice(first * sample.Size, count * sample.Size)
+        Tensor(sample.Batch count, values, part.Offset, lease)
 
     /// <summary>A copy of the values in row-major order.</summary>
     member this.ToArray() = this.Span.ToArray()
@@ -183,7 +179,7 @@ module internal Number =
 module Tensor =
 
     /// A tensor that nobody else has seen, over an array that nobody else holds.
-    let internal own shape (values: 'T[]) = Tensor<'T>(shape, System.Memory values, null)
+    let internal own shape (values: 'T[]) = Tensor<'T>(shape, values, 0, null)
 
     /// <summary>A tensor with a copy of the values, in row-major order.</summary>
     let ofArray (shape: Shape) (values: 'T[]) = Tensor<'T>.Of(shape, System.ReadOnlySpan values)

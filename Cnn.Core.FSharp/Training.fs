@@ -123,23 +123,29 @@ type TrainingState<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
 [<RequireQualifiedAccess>]
 module Training =
 
-    /// What an epoch hands to the next; θ, slots and state lie in one of two buffers that take turns.
+    /// Memory of θ, of the slots and of the state: two take turns, a step reads one and writes the other.
+    [<NoEquality; NoComparison>]
+    type private Buffer<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+        Slots: Optimizer.Slots<'T>
+        Parameters: Parameters<'T>
+        States: Arena<'T>
+    }
+
+    /// What an epoch hands to the next.
     [<NoEquality; NoComparison>]
     type private Point<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+        /// Steps taken.
+        Step: int
+        Slots: Optimizer.Slots<'T>
+        /// θ of the slots.
         Parameters: Parameters<'T>
         State: State<'T>
-        Optimizer: OptimizerState<'T>
         Watch: PlateauState
     }
 
     /// Sums over the batches of an epoch.
     [<Struct>]
     type private Tally = { Batches: int; Samples: int; Loss: float; Correct: int }
-
-    let private copyTo (workspace: IWorkspace<'T>) (t: Tensor<'T>) =
-        let copy = workspace.Tensor t.Shape
-        t.Span.CopyTo copy.Destination
-        copy
 
     /// Keras' rule: an epoch of cooling counts down first, and nothing is counted until it is over.
     let private follow (plateau: Plateau) rate (watch: PlateauState) loss =
@@ -178,7 +184,8 @@ module Training =
 
     /// <summary>The states after the epochs that follow a state, without end: take as many as are wanted.</summary>
     /// <remarks>
-    /// Going on after n epochs gives the states of training without a break, to the last bit. Lazy: an epoch is trained when its state is asked for, and enumerating again trains again, with the same result.
+    /// Going on after n epochs gives the states of training without a break, to the last bit. Lazy: an epoch is trained when
+    /// its state is asked for, and enumerating again trains again, with the same result.
     /// The same settings give the same states to the last bit for any scheduler, whatever is evaluated in between.
     /// Gradients are of the loss's reduction over each batch, by default the mean.
     /// </remarks>
@@ -199,8 +206,7 @@ module Training =
 
         let loss = settings.Loss |> Option.defaultWith (fun () -> Network.standardLoss network)
         let layer, fused = Network.fuse loss network.Layer
-        let segments = Sharding.segments layer
-        let chunks = Optimizer.chunks network.Parameters
+        let rewritten = (Network.optimise { network with Layer = layer }).Layer
         let key = Key.ofSeed settings.Seed
         let dropout, shuffle = key.Child Purpose.Dropout, key.Child Purpose.Shuffle
         let augmentation = key.Child Purpose.Augmentation
@@ -210,30 +216,32 @@ module Training =
 
         let train () =
             TrainingChecks.warn settings.OnWarning dataset
-            let memory = StepMemory<'T> Sharding.Most
-            let buffers = Array.init 2 (fun _ -> Arena<'T>(PackedWeights<'T>()))
+            let plan = Sharding.plan backend network.Input rewritten network.Parameters
+
+            let slots = Optimizer.Slots.from state.Optimizer network.Parameters
+
+            let buffers =
+                Array.init 2 (fun _ ->
+                    let slots = Optimizer.Slots.like (Lease()) slots
+                    { Slots = slots; Parameters = List.ofArray slots.Parameters; States = Arena<'T>() })
 
             let step pictures (order: int[]) (labels: int[]) rate (point: Point<'T>) first count =
-                let t = point.Optimizer.Step
+                let t = point.Step
+                let picture n = order[n]
 
                 let batch = {
                     Count = count
-                    Read = fun workspace from size -> Dataset.read pictures order workspace (first + from) size
+                    Read = fun workspace from size -> Dataset.read pictures picture workspace (first + from) size
                     Targets = Labels(ReadOnlyMemory(labels, first, count))
                     ClassWeights = settings.ClassWeights
                 }
 
-                let shards = Sharding.shardCount network.Input layer count
-
                 let found =
                     Sharding.gradient
-                        backend
-                        memory
-                        segments
-                        chunks
-                        shards
+                        plan
                         fused
                         (dropout.Child(int64 t))
+                        point.Slots.Parameters
                         point.Parameters
                         point.State
                         batch
@@ -243,25 +251,28 @@ module Training =
                     TrainingChecks.raiseNonFinite backend layer point.Parameters point.State x (t + 1)
 
                 let buffer = buffers[t % 2]
-                buffer.Reset()
 
-                let optimizer, θ =
-                    Optimizer.updateIn
-                        buffer
-                        backend
-                        settings.Optimizer
-                        chunks
-                        rate
-                        point.Optimizer
-                        point.Parameters
-                        found.Gradient
+                Optimizer.updateInto
+                    buffer.Slots
+                    backend
+                    settings.Optimizer
+                    plan.Chunks
+                    rate
+                    (t + 1)
+                    point.Slots
+                    found.Gradient
 
-                // What has memory of its own stays where it is: frozen weights.
-                let keep (fresh: Tensor<'T>) = if isNull fresh.Lease then fresh else copyTo buffer fresh
+                buffer.States.Reset()
 
-                let next = { point with Parameters = θ; State = List.map keep found.State; Optimizer = optimizer }
+                let next = {
+                    point with
+                        Step = t + 1
+                        Slots = buffer.Slots
+                        Parameters = buffer.Parameters
+                        State = List.map buffer.States.Keep found.State
+                }
 
-                memory.Reset()
+                Sharding.finish plan
                 next, found.Loss, found.Correct
 
             let epoch (number, start: Point<'T>) =
@@ -310,7 +321,7 @@ module Training =
 
                     let trained = { network with Parameters = own point.Parameters; State = own point.State }
 
-                    TrainingChecks.refuseNonFinite trained point.Optimizer.Step
+                    TrainingChecks.refuseNonFinite trained point.Step
 
                     let validation =
                         settings.Validation |> Option.map (Prediction.evaluate backend settings.Loss trained)
@@ -327,13 +338,11 @@ module Training =
                         | Some plateau -> follow plateau settings.Optimizer.LearningRate point.Watch watched
                         | None -> point.Watch
 
+                    let optimizer = Optimizer.Slots.state point.Step point.Slots
+
                     let state = {
                         Network = trained
-                        Optimizer = {
-                            point.Optimizer with
-                                Moments = own point.Optimizer.Moments
-                                Squares = own point.Optimizer.Squares
-                        }
+                        Optimizer = { optimizer with Moments = own optimizer.Moments; Squares = own optimizer.Squares }
                         Plateau = watch
                         Result = {
                             Epoch = number
@@ -347,9 +356,10 @@ module Training =
                     state, (number + 1, { point with Watch = watch }))
 
             let start = {
+                Step = state.Optimizer.Step
+                Slots = slots
                 Parameters = network.Parameters
                 State = network.State
-                Optimizer = state.Optimizer
                 Watch = state.Plateau
             }
 

@@ -8,48 +8,63 @@ open System.Runtime.InteropServices
 open Cnn
 
 /// Memory that is handed out from the front and taken back all at once. Pieces begin on a cache line.
+/// What it has grown to it keeps: each new buffer is as large as all before it, and costs only the pages that are touched.
 [<Sealed>]
 type internal Bump<'E>() =
-    let mutable buffers: 'E[] list = []
-    let mutable start = 0
-    let mutable used = 0
-    let mutable total = 0
-
+    let buffers = List<struct ('E[] * int)>()
     let line = max 1 (64 / sizeof<'E>)
+    let mutable capacity = 0
+    let mutable current = 0
+    let mutable used = 0
 
+    /// A buffer and its first element on a cache line.
     let allocate size =
         let buffer = GC.AllocateUninitializedArray<'E>(size + line, pinned = true)
         let beyond = int (Marshal.UnsafeAddrOfPinnedArrayElement(buffer, 0) % 64n)
-        buffers <- buffer :: buffers
-        start <- if beyond = 0 then 0 else (64 - beyond) / sizeof<'E>
-        used <- start
+        capacity <- capacity + size
+        buffers.Add(struct (buffer, (if beyond = 0 then 0 else (64 - beyond) / sizeof<'E>)))
 
-    member _.Take(length: int) : Memory<'E> =
+    let fits size (struct (buffer: 'E[], start)) = start + used + size <= buffer.Length
+
+    member _.Take(length: int) : ArraySegment<'E> =
         let size = (length + line - 1) / line * line
 
-        if buffers.IsEmpty || used + size > buffers.Head.Length then
-            allocate (max size (max 4096 total))
+        while current < buffers.Count && not (fits size buffers[current]) do
+            current <- current + 1
+            used <- 0
 
-        let piece = Memory(buffers.Head, used, length)
+        if current = buffers.Count then
+            allocate (max size (max 4096 capacity))
+
+        let struct (buffer, start) = buffers[current]
+        let piece = ArraySegment(buffer, start + used, length)
         used <- used + size
-        total <- total + size
         piece
 
-    /// Takes everything back; what came in several buffers will come from one.
+    /// Takes everything back.
     member _.Reset() =
-        if buffers.Length > 1 then
-            let size = total
-            buffers <- []
-            allocate size
+        current <- 0
+        used <- 0
 
-        used <- start
-        total <- 0
+/// Things of one kind that are lent to whoever needs one, from any thread.
+[<Sealed>]
+type internal Pool<'R>(make: unit -> 'R) =
+    let idle = Stack<'R>()
+
+    member _.Take() = lock idle (fun () -> if idle.Count > 0 then idle.Pop() else make ())
+
+    member _.Give(one: 'R) = lock idle (fun () -> idle.Push one)
 
 /// Packed weights of one step, or of one model: made when first asked for, shared by all shards.
 [<Sealed>]
 type internal PackedWeights<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>() =
-    // Tensors are told apart by identity, one table for each pass.
-    let tables =
+    let table () = Dictionary<Tensor<'T>, ReadOnlyMemory<'T>>(HashIdentity.Reference)
+
+    // Tensors are told apart by identity. One table for each pass: packed before the step, only read in it.
+    let ready = Array.init 2 (fun _ -> table ())
+
+    // What nobody knew would be asked for.
+    let late =
         Array.init 2 (fun _ -> ConcurrentDictionary<Tensor<'T>, ReadOnlyMemory<'T>>(HashIdentity.Reference))
 
     let memory = Bump<'T>()
@@ -60,71 +75,81 @@ type internal PackedWeights<'T when 'T: struct and 'T :> IBinaryFloatingPointIee
 
     /// Packs at once, on all threads, what the step before asked for of its θ: else the first shard to need it would
     /// pack while the others wait.
-    member _.Begin(backend: Backend<'T>, θ: Tensor<'T> list) =
-        positions.Clear()
-        let weights = Array.ofList θ
+    member _.Begin(backend: Backend<'T>, θ: Tensor<'T>[]) =
+        for i in 0 .. θ.Length - 1 do
+            positions[θ[i]] <- i
 
-        for i in 0 .. weights.Length - 1 do
-            positions[weights[i]] <- i
-
-        let rooms =
-            Array.init habits.Count (fun h ->
-                let struct (_, geometry, packing) = habits[h]
-                memory.Take(backend.Kernels.PackedLength(geometry, packing)))
+        for struct (i, geometry, packing) in habits do
+            let room = memory.Take(backend.Kernels.PackedLength(geometry, packing))
+            ready[int packing][θ[i]] <- Memory.op_Implicit (room.AsMemory())
 
         backend.Scheduler.For(
-            rooms.Length,
+            habits.Count,
             fun h ->
                 let struct (i, geometry, packing) = habits[h]
-                backend.Kernels.Pack(geometry, packing, (weights[i]).Span, rooms[h].Span)
+                let room = MemoryMarshal.AsMemory(ready.[int packing].[θ[i]])
+                backend.Kernels.Pack(geometry, packing, (θ[i]).Span, room.Span)
         )
-
-        for h in 0 .. rooms.Length - 1 do
-            let struct (i, _, packing) = habits[h]
-            tables[int packing][weights[i]] <- Memory.op_Implicit rooms[h]
 
     member _.Get(kernels: IKernels<'T>, geometry, packing, weights: Tensor<'T>) =
         match kernels.PackedLength(geometry, packing) with
         | 0 -> ReadOnlyMemory.Empty
         | length ->
-            let table = tables[int packing]
+            let late = late[int packing]
 
-            match table.TryGetValue weights with
+            match ready[int packing].TryGetValue weights with
             | true, found -> found
             | _ ->
-                lock tables (fun () ->
-                    match table.TryGetValue weights with
-                    | true, found -> found
-                    | _ ->
-                        let destination = memory.Take length
-                        kernels.Pack(geometry, packing, weights.Span, destination.Span)
-                        let found: ReadOnlyMemory<'T> = Memory.op_Implicit destination
-                        table[weights] <- found
+                match late.TryGetValue weights with
+                | true, found -> found
+                | _ ->
+                    lock habits (fun () ->
+                        match late.TryGetValue weights with
+                        | true, found -> found
+                        | _ ->
+                            let destination = memory.Take(length).AsMemory()
+                            kernels.Pack(geometry, packing, weights.Span, destination.Span)
+                            let found: ReadOnlyMemory<'T> = Memory.op_Implicit destination
+                            late[weights] <- found
 
-                        match positions.TryGetValue weights with
-                        | true, i -> habits.Add(struct (i, geometry, packing))
-                        | _ -> ()
+                            match positions.TryGetValue weights with
+                            | true, i -> habits.Add(struct (i, geometry, packing))
+                            | _ -> ()
 
-                        found)
+                            found)
 
     member _.Reset() =
-        for table in tables do
-            table.Clear()
+        for pass in 0..1 do
+            ready[pass].Clear()
+            late[pass].Clear()
 
+        positions.Clear()
         memory.Reset()
 
-/// Recycled memory for one shard of a training step, or for one prediction at a time.
+/// Memory of tensors that end together.
 [<Sealed>]
-type internal Arena<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(packed: PackedWeights<'T>) =
+type internal Arena<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>() =
     let lease = Lease()
     let values = Bump<'T>()
     let indices = Bump<int>()
-    let scratch = Bump<'T>()
 
-    let tensor (shape: Shape) = Tensor<'T>(shape, values.Take shape.Size, lease)
+    member _.Tensor(shape: Shape) =
+        let piece = values.Take shape.Size
+        Tensor<'T>(shape, nonNull piece.Array, piece.Offset, lease)
 
-    /// What its tensors are marked with.
-    member _.Lease = lease
+    member _.Indices length = indices.Take(length).AsMemory()
+
+    /// Whether a tensor lies here.
+    member _.Holds(tensor: Tensor<'T>) = obj.ReferenceEquals(tensor.Lease, lease)
+
+    /// The tensor, where it lies here or has memory of its own, else a copy that lies here.
+    member this.Keep(tensor: Tensor<'T>) =
+        if isNull tensor.Lease || this.Holds tensor then
+            tensor
+        else
+            let copy = this.Tensor tensor.Shape
+            tensor.Span.CopyTo copy.Destination
+            copy
 
     /// Takes all memory back; reading a tensor handed out before raises an exception from here on.
     member _.Reset() =
@@ -132,86 +157,100 @@ type internal Arena<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>
         values.Reset()
         indices.Reset()
 
+/// What is needed only while something runs, and passes on, still in cache, to what runs next: scratch, and two arenas
+/// that take turns. Of a chain of layers only what one hands to the next is alive, so that two are enough.
+[<Sealed>]
+type internal Workbench<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>() =
+    let scratch = Bump<'T>()
+    let mutable current = Arena<'T>()
+    let mutable other = Arena<'T>()
+
+    /// The arena whose turn it is.
+    member _.Arena = current
+
+    member _.Scratch length =
+        scratch.Reset()
+        scratch.Take(length).AsMemory()
+
+    /// Passes the turn to the arena where a tensor does not lie, and takes back what lay there before.
+    member _.Turn(living: Tensor<'T>) =
+        if current.Holds living then
+            let full = current
+            current <- other
+            other <- full
+
+        current.Reset()
+
+    /// Takes everything back.
+    member _.Reset() =
+        current.Reset()
+        other.Reset()
+
+/// Memory of a prediction: nothing is alive but what one layer hands to the next.
+[<Sealed>]
+type internal PassingWorkspace<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(packed: PackedWeights<'T>)
+    =
+    let bench = Workbench<'T>()
+
+    member _.Bench = bench
+
     interface IWorkspace<'T> with
-        member _.Tensor shape = tensor shape
-        member _.Gradient shape = tensor shape
-        member _.Indices length = indices.Take length
-
-        member _.Scratch length =
-            scratch.Reset()
-            scratch.Take length
-
+        member _.Tensor shape = bench.Arena.Tensor shape
+        member _.Gradient shape = bench.Arena.Tensor shape
+        member _.Indices length = bench.Arena.Indices length
+        member _.Scratch length = bench.Scratch length
         member _.Packed(kernels, geometry, packing, weights) = packed.Get(kernels, geometry, packing, weights)
 
-/// The memory of a shard: activations in an arena that shards pass on, gradients in one of its own.
+/// Memory of one shard. What forward saves stays until it was pulled back; cotangents lie on the workbench, each until
+/// the layer below has had it; gradients stay until the optimiser has read them.
 [<Sealed>]
 type internal ShardWorkspace<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
-    (values: Arena<'T>, gradients: Arena<'T>) =
-    let values' = values :> IWorkspace<'T>
-    let gradients' = gradients :> IWorkspace<'T>
+    (packed: PackedWeights<'T>, arenas: Pool<Arena<'T>>, benches: Pool<Workbench<'T>>) =
+    let gradients = Arena<'T>()
+    let mutable saved: Arena<'T> voption = ValueNone
+    let mutable bench: Workbench<'T> voption = ValueNone
+    let mutable isPulling = false
 
-    /// The arena of the activations.
-    member _.Values = values
+    let arena () = if isPulling then bench.Value.Arena else saved.Value
 
-    interface IWorkspace<'T> with
-        member _.Tensor shape = values'.Tensor shape
-        member _.Gradient shape = gradients'.Tensor shape
-        member _.Indices length = values'.Indices length
-        member _.Scratch length = values'.Scratch length
-        member _.Packed(kernels, geometry, packing, weights) = values'.Packed(kernels, geometry, packing, weights)
+    /// Begins to run, forward.
+    member _.Begin() =
+        if saved.IsNone then
+            saved <- ValueSome(arenas.Take())
 
-/// The memory of training steps: arenas for the shards that run, one for what couples shards, and the packed weights.
-[<Sealed>]
-type internal StepMemory<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(shards: int) =
-    let packed = PackedWeights<'T>()
-    let idle = ConcurrentStack<Arena<'T>>()
-    let gradients = Array.init shards (fun _ -> Arena<'T> packed)
-    let opened: ShardWorkspace<'T> option[] = Array.create shards None
-    let whole = Arena<'T> packed
+        bench <- ValueSome(benches.Take())
+        isPulling <- false
 
-    /// The workspace of shard i, from its first use in a step until it is closed or the step ends.
-    member _.Open(i: int) : IWorkspace<'T> =
-        match opened[i] with
-        | Some shard -> shard
-        | None ->
-            let arena =
-                match idle.TryPop() with
-                | true, arena -> arena
-                | _ -> Arena<'T> packed
+    /// Turns from running forward to pulling back.
+    member _.Pull() = isPulling <- true
 
-            let shard = ShardWorkspace(arena, gradients[i])
-            opened[i] <- Some shard
-            shard
+    /// What lies on the workbench, but for the given tensor, is of no use any more.
+    member _.Turn x̄ = bench.Value.Turn x̄
 
-    /// A gradient of shard i in memory that outlives the shard's activations: as it is, if it lies there already.
-    member _.Keep (i: int) (gradient: Tensor<'T>) =
-        if obj.ReferenceEquals(gradient.Lease, gradients[i].Lease) then
-            gradient
-        else
-            let copy = (gradients[i] :> IWorkspace<'T>).Tensor gradient.Shape
-            gradient.Span.CopyTo copy.Destination
-            copy
+    /// A gradient, or a state, in memory that stays until the step ends.
+    member _.Keep tensor = gradients.Keep tensor
 
-    /// Gives the activations of shard i back, while they are in cache, to the next shard; its gradients stay.
-    member _.Close(i: int) =
-        match opened[i] with
-        | Some shard ->
-            opened[i] <- None
-            shard.Values.Reset()
-            idle.Push shard.Values
-        | None -> ()
+    /// Ends to run: gives the workbench to the next shard.
+    member _.End() =
+        bench.Value.Reset()
+        benches.Give bench.Value
+        bench <- ValueNone
 
-    /// Readies the weights of a step.
-    member _.Begin(backend, θ) = packed.Begin(backend, θ)
-
-    /// Of what all shards share.
-    member _.Whole = whole :> IWorkspace<'T>
+    /// Gives what forward saved to the next shard.
+    member _.Close() =
+        if saved.IsSome then
+            saved.Value.Reset()
+            arenas.Give saved.Value
+            saved <- ValueNone
 
     /// Takes everything back for the next step.
     member this.Reset() =
-        for i in 0 .. shards - 1 do
-            this.Close i
-            gradients[i].Reset()
+        this.Close()
+        gradients.Reset()
 
-        whole.Reset()
-        packed.Reset()
+    interface IWorkspace<'T> with
+        member _.Tensor shape = arena().Tensor shape
+        member _.Gradient shape = gradients.Tensor shape
+        member _.Indices length = arena().Indices length
+        member _.Scratch length = bench.Value.Scratch length
+        member _.Packed(kernels, geometry, packing, weights) = packed.Get(kernels, geometry, packing, weights)

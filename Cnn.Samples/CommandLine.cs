@@ -24,6 +24,7 @@ internal static class CommandLine
             PredictCommand.Create(),
             SummaryCommand.Create(),
             BenchCommand.Create(),
+            DownloadCommand.Create(interruption.Token),
             ConvertCommand.Create(),
         };
 

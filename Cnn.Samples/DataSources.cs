@@ -27,17 +27,25 @@ internal static class DataSources
     /// <summary>Who is held back for testing, where a source has no test set of its own.</summary>
     private const double TestShare = 0.2;
 
+    private static readonly CsvOptions Digits8x8 = new(
+        Shape.Of(8, 8, 1), CsvLabel.Last, CsvHeader.Absent, divisor: 16, classNames: Enumerable.Range(0, 10).Select(digit => $"{digit}"));
+
     private static readonly Kind[] Kinds =
     [
         Drawn("synthetic", (scheduler, key, count) => FSharp.SyntheticDigits.dataset(scheduler, key, 28, count)),
         Drawn("synthetic-color", (scheduler, key, count) => FSharp.SyntheticDigits.colorDataset(scheduler, key, 32, count)),
         Drawn("synthetic-glyphs", (scheduler, key, count) => FSharp.SyntheticGlyphs.dataset(scheduler, key, 32, count)),
-        new("mnist", "DIR", (folder, _) =>
+        new("mnist", "DIR", (folder, _) => Both(Mnist.Load(folder))),
+        new("fashion-mnist", "DIR", (folder, _) => Both(FashionMnist.Load(folder))),
+        new("digits8x8", "FILE", (file, loading) => HoldBack(file, Csv.Load(file, Digits8x8), loading)),
+        new("cifar10", "DIR", (folder, _) => Both(Cifar10.Load(folder))),
+        new("cifar100", "DIR", (folder, _) => Both(Cifar100.Load(folder))),
+        new("svhn", "DIR", (folder, _) => Both(Svhn.Load(folder))),
+        new("csv", CsvSource.Form, (text, loading) =>
         {
-            var (train, test) = Mnist.Load(folder);
-            return (train, test);
-        }),
-        new("digits8x8", "FILE", (file, loading) => Digits8x8.Load(file, loading.Seed)),
+            var source = CsvSource.Parse(text);
+            return HoldBack(source.File, Csv.Load(source.File, source.Options), loading);
+        }, text => CsvSource.Parse(text)),
         new("folder", "DIR", Folder),
     ];
 
@@ -59,9 +67,21 @@ internal static class DataSources
                     argument, $"There is no data source '{words[0]}'.{Suggestion.For(words[0], names)} There are: {string.Join(", ", Forms)}.");
             }
 
-            return kind.Parameter is null == (words is [_]) && words[^1] != ""
-                ? kind.Source(words is [_, var parameter] ? parameter : "")
-                : Arguments.Refuse<DataSource>(argument, $"Write the data source '{kind.Name}' as {kind.Form}, not '{text}'.");
+            if (kind.Parameter is null != (words is [_]) || words[^1] == "")
+            {
+                return Arguments.Refuse<DataSource>(argument, $"Write the data source '{kind.Name}' as {kind.Form}, not '{text}'.");
+            }
+
+            var parameter = words is [_, var given] ? given : "";
+            try
+            {
+                kind.Check?.Invoke(parameter);
+                return kind.Source(parameter);
+            }
+            catch (FormatException error)
+            {
+                return Arguments.Refuse<DataSource>(argument, error.Message);
+            }
         },
     };
 
@@ -120,7 +140,9 @@ internal static class DataSources
 
     private static (Dataset Train, Dataset Test) Both(DatasetSplit split) => (split.Train, split.Test);
 
-    private sealed record Kind(string Name, string? Parameter, Func<string, Loading, (Dataset, Dataset)> Load)
+    /// <summary>One sort of source; where its parameter is more than a path, <paramref name="Check"/> refuses what is wrong with it.</summary>
+    private sealed record Kind(
+        string Name, string? Parameter, Func<string, Loading, (Dataset, Dataset)> Load, Action<string>? Check = null)
     {
         public string Form => Parameter is null ? Name : $"{Name}:{Parameter}";
 

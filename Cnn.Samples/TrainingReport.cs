@@ -137,6 +137,7 @@ internal sealed class TrainingReport
         writer.WriteNumber("l2", job.Fit.Optimizer.L2);
         writer.WriteString("loss", $"{job.Fit.Loss?.Kind}");
         writer.WriteString("reduction", $"{job.Fit.Loss?.Reduction}");
+        writer.WriteString("augmentation", job.Fit.Augmentation.ToString());
         writer.WriteNumber("validation", job.Fit.ValidationFraction);
         writer.WriteReal("earlyStopping", job.Fit.EarlyStopping?.Patience);
         writer.WriteBoolean("recalibrate", job.Recalibrate);

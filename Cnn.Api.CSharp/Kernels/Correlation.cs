@@ -44,13 +44,20 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
                 {
                     CorrelateAlongPixels(workspace, in windows, px, images, w, pb, activation, py);
                 }
-                else if (UsesWinograd(geometry))
-                {
-                    CorrelateWinograd(workspace, in windows, px, images, pw, pb, activation, py);
-                }
                 else
                 {
-                    Correlate(workspace, in windows, px, images, pw, pb, activation, py);
+                    switch (TileOf(geometry))
+                    {
+                        case WinogradTile.TwoByTwo:
+                            CorrelateWinograd<TwoByTwo>(workspace, in windows, px, images, pw, pb, activation, py);
+                            break;
+                        case WinogradTile.FourByFour:
+                            CorrelateWinograd<FourByFour>(workspace, in windows, px, images, pw, pb, activation, py);
+                            break;
+                        default:
+                            Correlate(workspace, in windows, px, images, pw, pb, activation, py);
+                            break;
+                    }
                 }
             }
         }

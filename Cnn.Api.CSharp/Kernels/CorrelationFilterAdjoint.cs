@@ -27,16 +27,21 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
 
         Windows g = Windows.Of(geometry);
 
-        // Its last step, over all of w̄, wants enough tiles to pay.
-        int tiles = images * ((g.OutHeight + 1) / 2) * ((g.OutWidth + 1) / 2);
-        if (UsesWinograd(geometry) && tiles >= 24)
+        fixed (T* px = x, py = dy, pw = dw)
         {
-            fixed (T* px = x, py = dy, pw = dw)
+            // Its last step, over all of w̄, wants enough tiles to pay.
+            WinogradTile tile = TileOf(geometry);
+            if (tile == WinogradTile.TwoByTwo && images * Tiles<TwoByTwo>(g.OutHeight) * Tiles<TwoByTwo>(g.OutWidth) >= 24)
             {
-                FilterAdjointWinograd(workspace, in g, px, py, images, pw);
+                FilterAdjointWinograd<TwoByTwo>(workspace, in g, px, py, images, pw);
+                return;
             }
 
-            return;
+            if (tile == WinogradTile.FourByFour && images * Tiles<FourByFour>(g.OutHeight) * Tiles<FourByFour>(g.OutWidth) >= 24)
+            {
+                FilterAdjointWinograd<FourByFour>(workspace, in g, px, py, images, pw);
+                return;
+            }
         }
 
         if (Interleaves(in g))

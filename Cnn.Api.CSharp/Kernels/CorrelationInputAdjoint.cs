@@ -38,13 +38,17 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
             else
             {
                 Windows windows = Windows.Adjoint(geometry);
-                if (UsesWinograd(geometry))
+                switch (TileOf(geometry))
                 {
-                    CorrelateWinograd(workspace, in windows, py, images, pw, null, default, px);
-                }
-                else
-                {
-                    Correlate(workspace, in windows, py, images, pw, null, default, px);
+                    case WinogradTile.TwoByTwo:
+                        CorrelateWinograd<TwoByTwo>(workspace, in windows, py, images, pw, null, default, px);
+                        break;
+                    case WinogradTile.FourByFour:
+                        CorrelateWinograd<FourByFour>(workspace, in windows, py, images, pw, null, default, px);
+                        break;
+                    default:
+                        Correlate(workspace, in windows, py, images, pw, null, default, px);
+                        break;
                 }
             }
         }

@@ -22,10 +22,12 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
             return 0;
         }
 
-        if (UsesWinograd(geometry))
+        taps = TileOf(geometry) switch
         {
-            taps = 16;
-        }
+            WinogradTile.TwoByTwo => Positions<TwoByTwo>(),
+            WinogradTile.FourByFour => Positions<FourByFour>(),
+            _ => taps,
+        };
 
         return packing == Packing.Forward ? taps * geometry.Channels * Padded(geometry.OutChannels)
             : Scatters(geometry) ? geometry.KernelHeight * geometry.OutChannels * Padded(geometry.KernelWidth * geometry.Channels)
@@ -44,9 +46,14 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
                 return;
             }
 
-            if (UsesWinograd(geometry))
+            WinogradTile tile = TileOf(geometry);
+            if (tile == WinogradTile.TwoByTwo)
             {
-                PackWinograd(w, channels, filters, packing == Packing.InputAdjoint, d);
+                PackWinograd<TwoByTwo>(w, channels, filters, packing == Packing.InputAdjoint, d);
+            }
+            else if (tile == WinogradTile.FourByFour)
+            {
+                PackWinograd<FourByFour>(w, channels, filters, packing == Packing.InputAdjoint, d);
             }
             else if (packing == Packing.Forward)
             {

@@ -24,18 +24,25 @@ public sealed class SimdKernels<T> : IKernels<T>
 
     /// <summary>The kernels for vectors of at most the given number of bits.</summary>
     /// <param name="widestVector">512, 256, 128, or less for none.</param>
+    /// <param name="winograd">How 3×3 windows at stride 1 over many channels are computed; default in tiles of 2×2.</param>
     /// <exception cref="NotSupportedException"><typeparamref name="T"/> is neither float nor double.</exception>
-    public SimdKernels(int widestVector)
+    /// <exception cref="ArgumentOutOfRangeException">There are no such tiles.</exception>
+    public SimdKernels(int widestVector, WinogradTile winograd = WinogradTile.TwoByTwo)
     {
+        if (!Enum.IsDefined(winograd))
+        {
+            throw new ArgumentOutOfRangeException(nameof(winograd), winograd, "There are no such tiles.");
+        }
+
         if (typeof(T) != typeof(float) && typeof(T) != typeof(double))
         {
             throw new NotSupportedException("The kernels compute with float and double, not with " + typeof(T).Name + ".");
         }
 
-        path = widestVector >= 512 && Vector512.IsHardwareAccelerated ? new SimdPath<T, Vector512<T>, Simd512<T>>()
-            : widestVector >= 256 && Vector256.IsHardwareAccelerated ? new SimdPath<T, Vector256<T>, Simd256<T>>()
-            : widestVector >= 128 && Vector128.IsHardwareAccelerated ? new SimdPath<T, Vector128<T>, Simd128<T>>()
-            : new SimdPath<T, T, SimdScalar<T>>();
+        path = widestVector >= 512 && Vector512.IsHardwareAccelerated ? new SimdPath<T, Vector512<T>, Simd512<T>>(winograd)
+            : widestVector >= 256 && Vector256.IsHardwareAccelerated ? new SimdPath<T, Vector256<T>, Simd256<T>>(winograd)
+            : widestVector >= 128 && Vector128.IsHardwareAccelerated ? new SimdPath<T, Vector128<T>, Simd128<T>>(winograd)
+            : new SimdPath<T, T, SimdScalar<T>>(winograd);
     }
 
     /// <summary>The kernels for the widest vectors of this machine.</summary>

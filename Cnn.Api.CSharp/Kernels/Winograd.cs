@@ -3,41 +3,76 @@ using System.Runtime.CompilerServices;
 
 namespace Cnn.Fluent.Kernels;
 
-/// <summary>Windows 3×3 at stride 1 by Winograd's F(2×2, 3×3): y = Aᵀ[(G g Gᵀ) ∘ (Bᵀ d B)]A on tiles of 2×2 outputs.</summary>
+/// <summary>Windows 3×3 at stride 1 by Winograd's F(m×m, 3×3): y = Aᵀ[(G g Gᵀ) ∘ (Bᵀ d B)]A on tiles of m×m outputs.</summary>
 /// <remarks>
-/// Lavin and Gray 2016, section 4.1: 16 products for four outputs instead of 36. Summed over channels, each of the 16
-/// positions of a tile is a matrix product, tiles × C by C × F. Some tiles at a time are transformed, multiplied and
-/// transformed back, as many as stay in the second level of cache; they may belong to several images. In float the
-/// result is off by a few 1e−6 of its root mean square.
+/// Lavin and Gray 2016, section 4: (m + 2)² products for m² outputs instead of 9m². Summed over channels, each of the
+/// (m + 2)² positions of a tile is a matrix product, tiles × C by C × F. Some tiles at a time are transformed, multiplied
+/// and transformed back, as many as stay in the second level of cache; they may belong to several images. The matrices
+/// G, B and A are those of a tile, which is a type.
 /// </remarks>
 internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
 {
     // Elements of transformed inputs and outputs at a time.
     private const int TransformedBlock = 160 * 1024;
 
-    /// <summary>True where the transforms cost less than they save.</summary>
-    private static bool UsesWinograd(Geometry g) =>
-        g.KernelHeight == 3 && g.KernelWidth == 3 && g.StrideY == 1 && g.StrideX == 1 && g.DilationY == 1 && g.DilationX == 1
-        && g.Channels % 16 == 0 && g.OutChannels % 16 == 0 && g.Channels + g.OutChannels >= 64
-        && SavesProducts(g.OutHeight, g.OutWidth) && SavesProducts(g.Height, g.Width);
+    /// <summary>The transforms of tiles of m×m outputs, each for vectors of channels.</summary>
+    private interface ITile
+    {
+        /// <summary>m; a tile has (m + 2)² positions.</summary>
+        static abstract int Outputs { get; }
 
-    // 16 products for a tile against 9 for a pixel, where edges do not cut the tiles short.
-    private static bool SavesProducts(int height, int width) =>
-        height > 3 && width > 3 && 16 * ((height + 1) / 2) * ((width + 1) / 2) * 3 < 9 * height * width * 2;
+        /// <summary>G g Gᵀ for a vector of filters. Bounds: 9 vectors, tap elements apart; writes all positions, part elements apart.</summary>
+        static abstract void Taps(T* g, nint tap, T* to, nint part);
+
+        /// <summary>Bᵀ d B of one tile. Bounds: m + 2 rows of m + 2 pixels; channels elements of each position.</summary>
+        static abstract void Input(T* d, int channels, int row, T* parts, int part);
+
+        /// <summary>y = max(floor, b + Aᵀ m A) of one tile. Bounds: filters elements of each position; rows × columns pixels of y, more than m not counting.</summary>
+        static abstract void Output(T* m, int part, int filters, T* bias, TVector floor, T* y, int row, int rows, int columns);
+
+        /// <summary>A ȳ Aᵀ of one tile, pixels beyond rows × columns being 0. Bounds: as Output.</summary>
+        static abstract void Slopes(T* y, int row, int filters, int rows, int columns, T* parts, int part);
+
+        /// <summary>Gᵀ m G for a vector of filters. Bounds: all positions, part elements apart; writes 9 vectors, as far apart.</summary>
+        static abstract void Gather(T* m, nint part, T* to);
+    }
+
+    /// <summary>The tiles that save products for these windows, none where transforms cost more than they save.</summary>
+    private WinogradTile TileOf(Geometry g)
+    {
+        bool fits = g.KernelHeight == 3 && g.KernelWidth == 3 && g.StrideY == 1 && g.StrideX == 1 && g.DilationY == 1 && g.DilationX == 1
+            && g.Channels % 16 == 0 && g.OutChannels % 16 == 0 && g.Channels + g.OutChannels >= 64;
+        return !fits || winograd == WinogradTile.None ? WinogradTile.None
+            : winograd == WinogradTile.FourByFour && SavesProducts<FourByFour>(g) ? WinogradTile.FourByFour
+            : SavesProducts<TwoByTwo>(g) ? WinogradTile.TwoByTwo
+            : WinogradTile.None;
+    }
+
+    private static bool SavesProducts<TTile>(Geometry g) where TTile : ITile =>
+        SavesProducts<TTile>(g.OutHeight, g.OutWidth) && SavesProducts<TTile>(g.Height, g.Width);
+
+    // Its positions for a tile against 9 products for a pixel, where edges do not cut the tiles short.
+    private static bool SavesProducts<TTile>(int height, int width) where TTile : ITile =>
+        height > 3 && width > 3 && Positions<TTile>() * Tiles<TTile>(height) * Tiles<TTile>(width) * 3 < 9 * height * width * 2;
+
+    private static int Positions<TTile>() where TTile : ITile => (TTile.Outputs + 2) * (TTile.Outputs + 2);
+
+    /// <summary>Tiles along an axis.</summary>
+    private static int Tiles<TTile>(int outputs) where TTile : ITile => (outputs + TTile.Outputs - 1) / TTile.Outputs;
 
     /// <summary>Tiles at a time, a multiple of the rows of the micro-kernel.</summary>
-    private static int TilesAtOnce(int tiles, int channels, int filters)
+    private static int TilesAtOnce<TTile>(int tiles, int channels, int filters) where TTile : ITile
     {
-        int most = Math.Clamp(TransformedBlock / (16 * (channels + filters)) / TSimd.Rows, 1, 8) * TSimd.Rows;
+        int most = Math.Clamp(TransformedBlock / (Positions<TTile>() * (channels + filters)) / TSimd.Rows, 1, 8) * TSimd.Rows;
         return Math.Min(tiles, most);
     }
 
-    // U = G g Gᵀ, sixteen matrices of channels × filters in panels, or of filters × channels for rotated g.
-    // Bounds: reads 9, writes 16 × channels × filters elements, both multiples of W.
+    // U = G g Gᵀ, for each position a matrix of channels × filters in panels, or of filters × channels for rotated g.
+    // Bounds: reads 9, writes (m + 2)² × channels × filters elements, both multiples of W.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackWinograd(T* weights, int channels, int filters, bool adjoint, T* destination)
+    private static void PackWinograd<TTile>(T* weights, int channels, int filters, bool adjoint, T* destination) where TTile : ITile
     {
-        int width = TSimd.Width, size = channels * filters;
+        int width = TSimd.Width, size = channels * filters, positions = Positions<TTile>();
         if (!adjoint)
         {
             for (int f = 0; f < filters; f += width)
@@ -46,14 +81,14 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
                 T* to = destination + (nint)channels * first + f - first;
                 for (int c = 0; c < channels; c++)
                 {
-                    TransformTaps(weights + (nint)c * filters + f, size, to + (nint)c * panelWidth, size);
+                    TTile.Taps(weights + (nint)c * filters + f, size, to + (nint)c * panelWidth, size);
                 }
             }
 
             return;
         }
 
-        TVector* stack = stackalloc TVector[(17 * width) + 1];
+        TVector* stack = stackalloc TVector[((positions + 1) * width) + 1];
         TVector* block = (TVector*)(((nuint)stack + (nuint)sizeof(TVector) - 1) & ~((nuint)sizeof(TVector) - 1));
         for (int c = 0; c < channels; c += width)
         {
@@ -63,12 +98,12 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
             {
                 for (int i = 0; i < width; i++)
                 {
-                    TransformTaps(weights + 8 * size + (nint)(c + i) * filters + f, -size, (T*)(block + i), width * width);
+                    TTile.Taps(weights + 8 * size + (nint)(c + i) * filters + f, -size, (T*)(block + i), width * width);
                 }
 
-                for (int p = 0; p < 16; p++)
+                for (int p = 0; p < positions; p++)
                 {
-                    TVector* transposed = Transpose(block + (p * width), block + (16 * width), width);
+                    TVector* transposed = Transpose(block + (p * width), block + (positions * width), width);
                     for (int i = 0; i < width; i++)
                     {
                         TSimd.Store(to + (nint)p * size + (nint)(f + i) * panelWidth, transposed[i]);
@@ -78,81 +113,45 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
         }
     }
 
-    // G g Gᵀ for a vector of filters. Bounds: 9 vectors, tap elements apart; writes 16, part elements apart.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void TransformTaps(T* g, nint tap, T* to, nint part)
-    {
-        TVector half = Number(0.5);
-        Spread(half, TSimd.Load(g), TSimd.Load(g + (3 * tap)), TSimd.Load(g + (6 * tap)), out TVector a0, out TVector a1, out TVector a2, out TVector a3);
-        g += tap;
-        Spread(half, TSimd.Load(g), TSimd.Load(g + (3 * tap)), TSimd.Load(g + (6 * tap)), out TVector b0, out TVector b1, out TVector b2, out TVector b3);
-        g += tap;
-        Spread(half, TSimd.Load(g), TSimd.Load(g + (3 * tap)), TSimd.Load(g + (6 * tap)), out TVector c0, out TVector c1, out TVector c2, out TVector c3);
-        StoreSpread(half, a0, b0, c0, to, part);
-        StoreSpread(half, a1, b1, c1, to + (4 * part), part);
-        StoreSpread(half, a2, b2, c2, to + (8 * part), part);
-        StoreSpread(half, a3, b3, c3, to + (12 * part), part);
-    }
-
-    // (g0, (g0 + g1 + g2)/2, (g0 − g1 + g2)/2, g2), the rows of G.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Spread(
-        TVector half, TVector g0, TVector g1, TVector g2, out TVector t0, out TVector t1, out TVector t2, out TVector t3)
-    {
-        TVector outer = TSimd.Add(g0, g2);
-        t0 = g0;
-        t1 = TSimd.Multiply(half, TSimd.Add(outer, g1));
-        t2 = TSimd.Multiply(half, TSimd.Subtract(outer, g1));
-        t3 = g2;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreSpread(TVector half, TVector g0, TVector g1, TVector g2, T* to, nint part)
-    {
-        Spread(half, g0, g1, g2, out TVector t0, out TVector t1, out TVector t2, out TVector t3);
-        TSimd.Store(to, t0);
-        TSimd.Store(to + part, t1);
-        TSimd.Store(to + (2 * part), t2);
-        TSimd.Store(to + (3 * part), t3);
-    }
-
-    // Bounds: images of input, output and bias as g says; u from PackWinograd.
+    // Bounds: images of input, output and bias as g says; u from PackWinograd of the same tile.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void CorrelateWinograd(
+    private static void CorrelateWinograd<TTile>(
         IWorkspace<T> workspace, in Windows g, T* x, int images, T* u, T* bias, Activation activation, T* y)
+        where TTile : ITile
     {
         int channels = g.Channels, filters = g.OutChannels;
-        int across = (g.OutWidth + 1) / 2, tiles = (g.OutHeight + 1) / 2 * across;
-        int frameRow = (2 * across + 2) * channels, frameSize = ((g.OutHeight + 1) / 2 * 2 + 2) * frameRow;
-        int most = TilesAtOnce(images * tiles, channels, filters);
+        int m = TTile.Outputs, positions = Positions<TTile>();
+        int across = Tiles<TTile>(g.OutWidth), down = Tiles<TTile>(g.OutHeight), tiles = down * across;
+        int frameRow = (m * across + 2) * channels, frameSize = (m * down + 2) * frameRow;
+        int most = TilesAtOnce<TTile>(images * tiles, channels, filters);
 
-        // A line more than the tiles, lest the sixteen parts fall into the same few lines of the first level of cache.
+        // A line more than the tiles, lest the parts fall into the same few lines of the first level of cache.
         int partIn = most * channels + 64 / sizeof(T), partOut = most * filters + 64 / sizeof(T);
-        Memory<T> scratch = workspace.Scratch(frameSize + 16 * (partIn + partOut));
+        Memory<T> scratch = workspace.Scratch(frameSize + positions * (partIn + partOut));
         TVector floor = TSimd.Broadcast(activation.Kind == ActivationKind.ReLU ? T.Zero : T.NegativeInfinity);
         bool fused = activation.Kind is ActivationKind.ReLU or ActivationKind.Identity;
         fixed (T* frame = scratch.Span)
         {
-            T* parts = frame + frameSize, products = parts + 16 * partIn;
+            T* parts = frame + frameSize, products = parts + positions * partIn;
             int waiting = 0, first = 0;
             for (int n = 0; n < images; n++)
             {
                 FrameAll(x + (nint)n * g.InputSize, g.Height, g.Width * channels, g.Top, g.Left * channels, frame, frameSize / frameRow, frameRow);
                 for (int tile = 0; tile < tiles; tile++)
                 {
-                    TransformInput(frame + 2 * (tile / across) * frameRow + 2 * (tile % across) * channels, channels, frameRow, parts + waiting * channels, partIn);
+                    TTile.Input(frame + m * (tile / across) * frameRow + m * (tile % across) * channels, channels, frameRow, parts + waiting * channels, partIn);
                     if (++waiting < most && (n < images - 1 || tile < tiles - 1))
                     {
                         continue;
                     }
 
-                    MultiplyParts(parts, partIn, channels, u, filters, products, partOut, waiting);
+                    MultiplyParts(positions, parts, partIn, channels, u, filters, products, partOut, waiting);
                     for (int t = 0; t < waiting; t++)
                     {
-                        int done = first + t, image = done / tiles, at = done % tiles, i = at / across * 2, j = at % across * 2;
+                        int done = first + t, image = done / tiles, at = done % tiles, i = at / across * m, j = at % across * m;
                         T* pixel = y + (nint)image * g.OutputSize + ((nint)i * g.OutWidth + j) * filters;
-                        TransformOutput(
-                            products + t * filters, partOut, filters, bias, floor, pixel, g.OutWidth * filters, i + 1 < g.OutHeight, j + 1 < g.OutWidth);
+                        TTile.Output(
+                            products + t * filters, partOut, filters, bias, floor, pixel, g.OutWidth * filters, g.OutHeight - i, g.OutWidth - j);
                     }
 
                     first += waiting;
@@ -167,11 +166,12 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
         }
     }
 
-    // Sixteen products of waiting × channels by channels × filters.
+    // For each position a product of waiting × channels by channels × filters.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MultiplyParts(T* parts, int partIn, int channels, T* u, int filters, T* products, int partOut, int waiting)
+    private static void MultiplyParts(
+        int positions, T* parts, int partIn, int channels, T* u, int filters, T* products, int partOut, int waiting)
     {
-        for (int p = 0; p < 16; p++)
+        for (int p = 0; p < positions; p++)
         {
             Panel<T> panel = new()
             {
@@ -184,84 +184,6 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
             };
             Panels(ref panel, u + (nint)p * channels * Padded(filters), channels, 0, filters, null, products + p * partOut, waiting);
         }
-    }
-
-    // Bᵀ d B of one tile, d = 4×4 pixels. Bounds: 4 rows of 4 pixels; channels elements of each of 16 parts.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TransformInput(T* d, int channels, int row, T* parts, int part)
-    {
-        for (int c = 0; c < channels; c += TSimd.Width, d += TSimd.Width, parts += TSimd.Width)
-        {
-            Differences(d, row, out TVector a0, out TVector a1, out TVector a2, out TVector a3);
-            Differences(d + channels, row, out TVector b0, out TVector b1, out TVector b2, out TVector b3);
-            Differences(d + 2 * channels, row, out TVector c0, out TVector c1, out TVector c2, out TVector c3);
-            Differences(d + 3 * channels, row, out TVector d0, out TVector d1, out TVector d2, out TVector d3);
-            StoreDifferences(parts, part, a0, b0, c0, d0);
-            StoreDifferences(parts + 4 * part, part, a1, b1, c1, d1);
-            StoreDifferences(parts + 8 * part, part, a2, b2, c2, d2);
-            StoreDifferences(parts + 12 * part, part, a3, b3, c3, d3);
-        }
-    }
-
-    // (d0 − d2, d1 + d2, d2 − d1, d1 − d3), the rows of Bᵀ.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Differences(T* d, int stride, out TVector t0, out TVector t1, out TVector t2, out TVector t3)
-    {
-        TVector d0 = TSimd.Load(d), d1 = TSimd.Load(d + stride), d2 = TSimd.Load(d + (2 * stride)), d3 = TSimd.Load(d + (3 * stride));
-        t0 = TSimd.Subtract(d0, d2);
-        t1 = TSimd.Add(d1, d2);
-        t2 = TSimd.Subtract(d2, d1);
-        t3 = TSimd.Subtract(d1, d3);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreDifferences(T* to, int stride, TVector d0, TVector d1, TVector d2, TVector d3)
-    {
-        TSimd.Store(to, TSimd.Subtract(d0, d2));
-        TSimd.Store(to + stride, TSimd.Add(d1, d2));
-        TSimd.Store(to + (2 * stride), TSimd.Subtract(d2, d1));
-        TSimd.Store(to + (3 * stride), TSimd.Subtract(d1, d3));
-    }
-
-    // y = max(floor, b + Aᵀ m A) of one tile. Bounds: filters elements of each of 16 parts; the pixels of y that exist.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TransformOutput(
-        T* m, int part, int filters, T* bias, TVector floor, T* y, int row, bool hasBelow, bool hasRight)
-    {
-        for (int f = 0; f < filters; f += TSimd.Width, m += TSimd.Width, y += TSimd.Width)
-        {
-            Sums(m, 4 * part, out TVector a0, out TVector a1);
-            Sums(m + part, 4 * part, out TVector b0, out TVector b1);
-            Sums(m + 2 * part, 4 * part, out TVector c0, out TVector c1);
-            Sums(m + 3 * part, 4 * part, out TVector d0, out TVector d1);
-            TVector start = bias == null ? default : TSimd.Load(bias + f);
-            TVector left = TSimd.Add(b0, c0), right = TSimd.Subtract(b0, c0);
-            TSimd.Store(y, TSimd.Max(floor, TSimd.Add(start, TSimd.Add(a0, left))));
-            if (hasRight)
-            {
-                TSimd.Store(y + filters, TSimd.Max(floor, TSimd.Add(start, TSimd.Subtract(right, d0))));
-            }
-
-            if (hasBelow)
-            {
-                left = TSimd.Add(b1, c1);
-                TSimd.Store(y + row, TSimd.Max(floor, TSimd.Add(start, TSimd.Add(a1, left))));
-                if (hasRight)
-                {
-                    right = TSimd.Subtract(b1, c1);
-                    TSimd.Store(y + row + filters, TSimd.Max(floor, TSimd.Add(start, TSimd.Subtract(right, d1))));
-                }
-            }
-        }
-    }
-
-    // (m0 + m1 + m2, m1 − m2 − m3), the rows of Aᵀ.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Sums(T* m, int stride, out TVector s0, out TVector s1)
-    {
-        TVector m1 = TSimd.Load(m + stride), m2 = TSimd.Load(m + (2 * stride));
-        s0 = TSimd.Add(TSimd.Load(m), TSimd.Add(m1, m2));
-        s1 = TSimd.Subtract(TSimd.Subtract(m1, m2), TSimd.Load(m + (3 * stride)));
     }
 
     // Frame with rows of zeros above and below. Bounds: all of the frame is written.

@@ -19,53 +19,53 @@ type IdxArray = {
 [<RequireQualifiedAccess>]
 module Idx =
 
-    /// <summary>The unsigned bytes in an IDX file of the given rank, gzip-compressed or not.</summary>
-    /// <remarks>Pure. <paramref name="file"/> is used in messages only.</remarks>
-    /// <exception cref="T:Cnn.DataFormatException">The bytes are no such file.</exception>
-    let parse (file: string) (rank: int) (bytes: byte[]) : IdxArray =
-        let bytes = Inflate.gzip file (int64 Array.MaxLength) bytes
-        let header = 4 + 4 * rank
+    /// The unsigned bytes of an IDX file of the given rank; no more is decompressed than its header says.
+    let internal read (rank: int) (source: ByteSource) : IdxArray =
+        let magic = Array.zeroCreate 4
+        let there = source.ReadUpTo(Span magic)
 
-        let refuse (offset: int) expected actual = raise (DataFormatException(file, int64 offset, expected, actual))
+        if there < 4 then
+            source.RefuseAt(0L, "an IDX file of at least 4 bytes", Words.count there "byte" "bytes")
 
-        if bytes.Length < 4 then
-            refuse 0 "an IDX file of at least 4 bytes" (Words.count bytes.Length "byte" "bytes")
+        if magic[0] <> 0uy || magic[1] <> 0uy then
+            source.RefuseAt(0L, "two zero bytes, as every IDX file begins with", Convert.ToHexString(magic, 0, 2))
 
-        if bytes[0] <> 0uy || bytes[1] <> 0uy then
-            refuse 0 "two zero bytes, as every IDX file begins with" (Convert.ToHexString(bytes, 0, 2))
+        if magic[2] <> 8uy then
+            source.RefuseAt(2L, "element type 08, unsigned bytes", Convert.ToHexString(magic, 2, 1))
 
-        if bytes[2] <> 8uy then
-            refuse 2 "element type 08, unsigned bytes" (Convert.ToHexString(bytes, 2, 1))
+        if int magic[3] <> rank then
+            let wanted = string rank + (if rank = 1 then " axis, as labels have" else " axes, as pictures have")
+            source.RefuseAt(3L, wanted, string magic[3])
 
-        if int bytes[3] <> rank then
-            refuse
-                3
-                (string rank + (if rank = 1 then " axis, as labels have" else " axes, as pictures have"))
-                (string bytes[3])
+        let sizes = source.Take(4L * int64 rank, "sizes of the axes")
 
-        if bytes.Length < header then
-            refuse bytes.Length ("a header of " + string header + " bytes") "the end of the file"
-
-        let sizes =
-            Array.init rank (fun axis -> BinaryPrimitives.ReadUInt32BigEndian(ReadOnlySpan(bytes, 4 + 4 * axis, 4)))
+        let extents =
+            Array.init rank (fun axis -> BinaryPrimitives.ReadUInt32BigEndian(ReadOnlySpan(sizes, 4 * axis, 4)))
 
         // Each size fits 32 bits and the running product stays below 2³¹, so 64 bits cannot overflow.
         let elements =
-            sizes
+            extents
             |> Array.fold
                 (fun product size ->
                     let product = product * int64 size
 
                     if product > int64 Array.MaxLength then
-                        refuse 4 "an array that fits into memory" (string product + " elements or more")
+                        source.RefuseAt(4L, "an array that fits into memory", string product + " elements or more")
 
                     product)
                 1L
 
-        if int64 (bytes.Length - header) <> elements then
-            refuse
-                header
-                (Words.count (int elements) "element" "elements" + ", as the header says")
-                (Words.count (bytes.Length - header) "byte" "bytes")
+        // A size of zero leaves the others unbounded.
+        if extents |> Array.exists (fun size -> size > uint32 Array.MaxLength) then
+            source.RefuseAt(4L, "sizes that fit into memory", string (Array.max extents))
 
-        { Extents = sizes |> Array.map int; Data = ReadOnlyMemory(bytes, header, int elements) }
+        let data = source.Take(elements, "elements, as the header says")
+        source.RequireEnd(Words.count (int elements) "element" "elements" + ", as the header says")
+        { Extents = Array.map int extents; Data = ReadOnlyMemory data }
+
+    /// <summary>The unsigned bytes in an IDX file of the given rank, gzip-compressed or not.</summary>
+    /// <remarks>Pure. <paramref name="file"/> is used in messages only.</remarks>
+    /// <exception cref="T:Cnn.DataFormatException">The bytes are no such file.</exception>
+    let parse (file: string) (rank: int) (bytes: byte[]) : IdxArray =
+        use source = new ByteSource(file, bytes)
+        read rank source

@@ -7,9 +7,10 @@ open System.Collections.Generic
 /// <remarks>Pure and safe to share between threads.</remarks>
 [<AbstractClass; Sealed>]
 type ImageCodecs private () =
-    static let standard: IReadOnlyList<IImageCodec> = Array.AsReadOnly<IImageCodec> [| PngCodec(); NetpbmCodec() |]
+    static let standard: IReadOnlyList<IImageCodec> =
+        Array.AsReadOnly<IImageCodec> [| JpegCodec(); PngCodec(); NetpbmCodec() |]
 
-    /// <summary>The library's own: PNG and Netpbm, in the order in which they are asked.</summary>
+    /// <summary>The library's own: JPEG, PNG and Netpbm, in the order in which they are asked.</summary>
     static member Default = standard
 
     /// <summary>The first codec that knows the first bytes of a file; the file's ending says nothing.</summary>

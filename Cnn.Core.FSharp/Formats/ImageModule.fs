@@ -13,7 +13,15 @@ module Image =
     /// <exception cref="T:Cnn.DataFormatException">The file is no sound picture of any of the formats.</exception>
     let loadWith (codecs: IImageCodec seq) (path: string) : Image =
         ArgumentNullException.ThrowIfNull(path, nameof path)
-        ImageCodecs.Decode(path, ReadOnlyMemory(File.ReadAllBytes path), codecs)
+
+        // A large file that is no picture is not read.
+        let codec =
+            use stream = File.OpenRead path
+            let start = Array.zeroCreate 16
+            let length = stream.ReadAtLeast(Span start, start.Length, false)
+            ImageCodecs.Recognize(path, ReadOnlyMemory(start, 0, length), codecs)
+
+        codec.Decode(path, ReadOnlyMemory(File.ReadAllBytes path))
 
     /// <summary>The picture in a file of one of the library's own formats, whatever its ending.</summary>
     /// <exception cref="T:System.IO.IOException">The file is missing or cannot be read.</exception>

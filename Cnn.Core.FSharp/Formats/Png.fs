@@ -269,6 +269,7 @@ module Png =
     /// <param name="bytes">The whole file; bytes after its end chunk are skipped.</param>
     /// <exception cref="T:Cnn.DataFormatException">The bytes are no sound PNG file.</exception>
     let decode (file: string) (bytes: ReadOnlyMemory<byte>) : Image =
+        ArgumentNullException.ThrowIfNull(file, nameof file)
         let reader = ByteReader(file, bytes)
 
         if not (bytes.Span.StartsWith(ReadOnlySpan PngFormat.signature)) then

@@ -17,7 +17,7 @@ module internal Elementwise =
             Initial = fun _ _ -> [], []
             Run =
                 fun context _ _ x ->
-                    let y, pullback = run context x
+                    let struct (y, pullback) = run context x
                     { Output = y; State = []; Pullback = fun ȳ -> [], pullback ȳ }
         }
 
@@ -46,7 +46,7 @@ module internal Elementwise =
             else
                 context.Kernels.Activate(φ, x.Span, y.Destination)
 
-            y, activationAdjoint context φ y)
+            struct (y, activationAdjoint context φ y))
 
     let flatten order : Layer<'T> =
         let spec = Flatten order
@@ -77,12 +77,15 @@ module internal Elementwise =
             let vectors = (output x.Shape.Sample).Batch x.Shape[0]
 
             if order = FlattenOrder.RowMajor then
-                x.Reshape vectors, (fun ȳ -> ȳ.Reshape x.Shape)
+                let shape = x.Shape
+                struct (x.Reshape vectors, (fun ȳ -> ȳ.Reshape shape))
             else
                 let planes = channels x
                 let pixels = x.Shape.Sample.Size / planes
 
-                transpose context x pixels planes vectors, (fun ȳ -> transpose context ȳ planes pixels x.Shape))
+                let shape = x.Shape
+
+                struct (transpose context x pixels planes vectors, (fun ȳ -> transpose context ȳ planes pixels shape)))
 
     /// y = x ∘ m, with m drawn anew for each step, sample and element; nothing at inference.
     let dropout (rate: float) kind : Layer<'T> =
@@ -99,7 +102,7 @@ module internal Elementwise =
 
         let run (context: Context<'T>) (x: Tensor<'T>) =
             match context.Mode with
-            | Inference -> x, id
+            | Inference -> struct (x, id)
             | Training key ->
                 let mask = context.Workspace.Tensor x.Shape
                 let m = mask.Destination
@@ -116,7 +119,7 @@ module internal Elementwise =
                     context.Kernels.Multiply(t.Span, mask.Span, product.Destination)
                     product
 
-                times x, times
+                struct (times x, times)
 
         let part = (stateless (Dropout(rate, kind)) id run).Parts.Head
         Layer.ofPrimitive { part with Draws = 1 }

@@ -11,23 +11,27 @@ module internal Pooling =
         let indices = context.Workspace.Indices y.Size
         context.Kernels.MaxPool(g, x.Span, y.Destination, indices.Span)
 
+        let shape = x.Shape
+
         let pullback (ȳ: Tensor<'T>) =
-            let x̄ = context.Workspace.Tensor x.Shape
+            let x̄ = context.Workspace.Tensor shape
             context.Kernels.MaxPoolAdjoint(g, ȳ.Span, Span.op_Implicit indices.Span, x̄.Destination)
             x̄
 
-        y, pullback
+        struct (y, pullback)
 
     let average (context: Context<'T>) (g: Geometry) (output: Shape) (x: Tensor<'T>) =
         let y = context.Workspace.Tensor(output.Batch x.Shape[0])
         context.Kernels.AveragePool(g, x.Span, y.Destination)
 
+        let shape = x.Shape
+
         let pullback (ȳ: Tensor<'T>) =
-            let x̄ = context.Workspace.Tensor x.Shape
+            let x̄ = context.Workspace.Tensor shape
             context.Kernels.AveragePoolAdjoint(g, ȳ.Span, x̄.Destination)
             x̄
 
-        y, pullback
+        struct (y, pullback)
 
     /// A layer that pools under a geometry; `shape` tells its output's.
     let private layer spec body geometry shape : Layer<'T> =

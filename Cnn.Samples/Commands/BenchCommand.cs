@@ -21,17 +21,25 @@ internal static class BenchCommand
         var optimizer = Arguments.Name("--optimizer", "optimiser", ["sgd", "adam"], "sgd");
         var mode = Arguments.Name("--mode", "mode", ["train", "infer"], "train");
         var all = new Option<bool>("--all") { Description = "Time every network and print a table." };
+        var kernels = new Option<bool>("--kernels")
+        {
+            Description = "Time each kernel on one thread over the networks' layers and some odd shapes, beside the multiply-add peak; with --json a line for each.",
+        };
         var json = Arguments.Json();
         var command = new Command("bench", "Times training steps or predictions on random pictures.")
         {
-            net, batch, threads, steps, warmup, optimizer, mode, all, json,
+            net, batch, threads, steps, warmup, optimizer, mode, all, kernels, json,
         };
         command.SetAction(line =>
         {
             var settings = new Settings(
                 line.GetRequiredValue(net), line.GetValue(batch), line.GetValue(threads), line.GetValue(steps), line.GetValue(warmup),
                 line.GetRequiredValue(optimizer), line.GetRequiredValue(mode));
-            if (line.GetValue(all))
+            if (line.GetValue(kernels))
+            {
+                KernelBench.Run(settings.Batch, line.GetValue(json));
+            }
+            else if (line.GetValue(all))
             {
                 Print(Fluent.Architectures.Names.Select(name => Measure(settings with { Net = name })));
             }

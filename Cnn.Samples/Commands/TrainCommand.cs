@@ -85,6 +85,11 @@ internal static class TrainCommand
             Console.WriteLine(Invariant($"          {100 * job.Fit.ValidationFraction:0.##} % of the first are held back for validation"));
         }
 
+        if (job.Fit.Augmentation != Augmentation.None)
+        {
+            Console.WriteLine($"Augment   {job.Fit.Augmentation}");
+        }
+
         if (job.Choices.Preset is { } source)
         {
             Console.WriteLine($"Preset    {source}");

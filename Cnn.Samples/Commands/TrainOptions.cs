@@ -30,7 +30,6 @@ internal sealed class TrainOptions
 {
     private const string Net = "lenet5";
     private const int Epochs = 5;
-    private static readonly string[] Presets = ["source"];
 
     /// <summary>Of the networks with batch normalisation, the one whose source trains it too shortly for running averages.</summary>
     private const string RecalibratedPreset = "digits";
@@ -38,7 +37,7 @@ internal sealed class TrainOptions
     private readonly Option<string> _net = Arguments.Name("--net", "network", Architectures.Names, Net);
     private readonly Option<DataSource> _data = DataSources.Option();
     private readonly Option<string?> _preset = Arguments.NameOrNone(
-        "--preset", "preset", Presets, "source: epochs, batch size, optimiser and validation share as the network's source has them; other options come first.");
+        "--preset", "preset", Presets.Names, $"Settings taken together, other options coming first: {Presets.Meanings}.");
     private readonly Option<int> _epochs = Arguments.Whole("--epochs", "Times that the training pictures are gone through.", Epochs, smallest: 1);
     private readonly Option<int> _batch = Arguments.Whole("--batch", "Pictures of a step.", new FitOptions().BatchSize, smallest: 1);
     private readonly Option<string> _optimizer = Arguments.Name("--optimizer", "optimiser", Optimizers.Names, "adam");
@@ -47,6 +46,7 @@ internal sealed class TrainOptions
         "--schedule", "schedule", Schedules.Names, $"How the learning rate changes: {Schedules.Meanings}.");
     private readonly Option<double?> _weightDecay = Arguments.NotNegative("--weight-decay", "Decay of the weights beside the gradient, as in AdamW.");
     private readonly Option<double?> _l2 = Arguments.NotNegative("--l2", "Penalty X/2·Σw² in the loss.");
+    private readonly Option<Augmentation> _augment = Augmentations.Option();
     private readonly Option<double?> _validation = Arguments.Fraction(
         "--validation", "Share of the training pictures, class by class, that is only looked at after each epoch.");
     private readonly Option<int?> _earlyStopping = Arguments.WholeOrNone(
@@ -84,7 +84,7 @@ internal sealed class TrainOptions
     {
         Option[] options =
         [
-            _net, _data, _preset, _epochs, _batch, _optimizer, _rate, _schedule, _weightDecay, _l2, _validation, _earlyStopping,
+            _net, _data, _preset, _epochs, _batch, _optimizer, _rate, _schedule, _weightDecay, _l2, _augment, _validation, _earlyStopping,
             _recalibrate, _precision, _seed, _threads, _checkpoint, _resume, _save, _out, _json,
         ];
         Array.ForEach(options, command.Options.Add);
@@ -100,8 +100,9 @@ internal sealed class TrainOptions
 
     public TrainSettings Settings(ParseResult line)
     {
-        var net = line.GetRequiredValue(_net);
-        var preset = line.GetValue(_preset) is null ? null : Architectures.SourceSettingsOf(net);
+        var choice = Presets.Find(line.GetValue(_preset));
+        var net = choice?.Net is { } own && !IsGiven(line, _net) ? own : line.GetRequiredValue(_net);
+        var preset = choice?.Of(net);
         var fit = new FitOptions
         {
             Epochs = Given(line, _epochs, preset?.Options.Epochs),
@@ -109,26 +110,27 @@ internal sealed class TrainOptions
             Optimizer = OptimizerOf(line, preset),
             Loss = Architectures.LossOf(net),
             Seed = line.GetValue(_seed),
+            Augmentation = line.GetRequiredValue(_augment),
             ValidationFraction = line.GetValue(_validation) ?? preset?.Options.ValidationFraction ?? 0,
             CheckpointFolder = line.GetValue(_checkpoint),
             Resume = line.GetValue(_resume),
             EarlyStopping = line.GetValue(_earlyStopping) is { } patience ? new EarlyStopping(patience) : null,
         };
-        var schedule = line.GetValue(_schedule);
+        var schedule = line.GetValue(_schedule) ?? preset?.Schedule;
         return new TrainSettings(
             net,
             line.GetRequiredValue(_data),
             schedule is null ? fit : Schedules.Find(schedule).Apply(fit),
-            new TrainChoices(preset?.Source, schedule, line.GetValue(_weightDecay), line.GetValue(_l2)),
+            new TrainChoices(preset?.Origin, schedule, line.GetValue(_weightDecay), line.GetValue(_l2)),
             line.GetRequiredValue(_precision) == "float" ? Precision.Single : Precision.Double,
             line.GetValue(_threads),
-            line.GetValue(_recalibrate) ?? (preset is not null && net == RecalibratedPreset),
+            line.GetValue(_recalibrate) ?? (choice is { Net: null } && net == RecalibratedPreset),
             line.GetValue(_save),
             line.GetValue(_out),
             line.GetValue(_json));
     }
 
-    private Optimizer OptimizerOf(ParseResult line, SourceSettings? preset)
+    private Optimizer OptimizerOf(ParseResult line, Preset? preset)
     {
         var rate = line.GetValue(_rate);
         var optimizer = preset is null || IsGiven(line, _optimizer) ? Optimizers.Find(line.GetRequiredValue(_optimizer), rate)
@@ -142,9 +144,9 @@ internal sealed class TrainOptions
     private void RefusePresetOfNobody(CommandResult line)
     {
         var word = line.GetResult(_net)?.Tokens is [var token, ..] ? token.Value : Net;
-        if (line.GetResult(_preset)?.Tokens is [{ Value: var preset }, ..] && Presets.Contains(preset, StringComparer.OrdinalIgnoreCase)
+        if (line.GetResult(_preset)?.Tokens is [{ Value: var wanted }, ..] && Presets.Find(wanted) is { } preset
             && Architectures.Names.FirstOrDefault(name => name.Equals(word, StringComparison.OrdinalIgnoreCase)) is { } net
-            && Architectures.SourceSettingsOf(net) is null)
+            && preset.Of(net) is null)
         {
             line.AddError($"The source of {net} gives no settings: leave out --preset.");
         }

@@ -4,13 +4,12 @@ module Cnn.Tests.Formats.IdxLaws
 open System
 open System.Buffers.Binary
 open System.IO
-open System.IO.Compression
 open NUnit.Framework
 open Cnn
 open Cnn.FSharp
-open Cnn.Tests.Golden
 open Cnn.Tests.Laws
 open Cnn.Tests.Laws.Closeness
+open Cnn.Tests.Formats.Bytes
 
 /// An IDX file of unsigned bytes, as the format's description says.
 let private write (extents: int list) (data: byte[]) =
@@ -21,23 +20,11 @@ let private write (extents: int list) (data: byte[]) =
 
     Array.concat [ [| 0uy; 0uy; 8uy; byte extents.Length |]; Array.collect size (Array.ofList extents); data ]
 
-let private gzip (bytes: byte[]) =
-    use target = new MemoryStream()
-
-    (use zip = new GZipStream(target, CompressionLevel.Fastest)
-     zip.Write(bytes, 0, bytes.Length))
-
-    target.ToArray()
-
-let private bytes seed count =
-    let key = Key.ofSeed seed
-    Array.init count (fun i -> byte (key.Below(256, int64 i)))
-
 /// Pictures and labels of a small set.
 let private (|Files|) (r: Rows) =
     let height, width = 1 + r.Features % 5, 2 + r.Seed % 3
-    let pixels = bytes r.Seed (r.Count * height * width)
-    let labels = bytes (r.Seed + 1) r.Count |> Array.map (fun b -> b % 10uy)
+    let pixels = random r.Seed (r.Count * height * width)
+    let labels = random (r.Seed + 1) r.Count |> Array.map (fun b -> b % 10uy)
     height, width, pixels, labels, write [ r.Count; height; width ] pixels, write [ r.Count ] labels
 
 [<Law>]
@@ -104,12 +91,7 @@ let ``a missing file is told by its path`` () =
 
 [<Test>]
 let ``MNIST itself: 60,000 and 10,000 pictures, each class as often as it should be`` () =
-    let folder = Vectors.shared () |> Option.map (fun shared -> Path.Combine(shared, "data", "mnist"))
-
-    if not (folder |> Option.exists Directory.Exists) then
-        Assert.Ignore "Set the environment variable CNN_SHARED to a folder that holds `data/mnist`."
-
-    let set = Mnist.Load folder.Value
+    let set = Mnist.Load(sharedData "mnist")
     let counts (data: Dataset) = data.Labels |> Seq.countBy id |> Seq.sort |> Seq.map snd |> List.ofSeq
     Assert.That(counts set.Train, equalTo [ 5923; 6742; 5958; 6131; 5842; 5421; 5918; 6265; 5851; 5949 ])
     Assert.That(counts set.Test, equalTo [ 980; 1135; 1032; 1010; 982; 892; 958; 1028; 974; 1009 ])
@@ -117,5 +99,5 @@ let ``MNIST itself: 60,000 and 10,000 pictures, each class as often as it should
 
 [<Test>]
 let ``damaged IDX files give an array or a DataFormatException`` () =
-    let file = write [ 3; 4; 5 ] (bytes 1 60)
+    let file = write [ 3; 4; 5 ] (random 1 60)
     Fuzzing.survives [ file; gzip file ] (fun bytes -> Idx.parse "file" 3 bytes |> ignore)

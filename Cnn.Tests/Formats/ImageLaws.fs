@@ -49,7 +49,10 @@ let ``load ∘ save is the identity for every ending that takes the picture`` (p
 [<Test>]
 let ``an ending that is no format's is refused, with those there are`` () =
     let image = Cnn.Image.Of(1, 1, 1, ReadOnlySpan [| 0uy |])
-    let error = nonNull (Assert.Throws<ArgumentException>(fun () -> Cnn.FSharp.Image.save "picture.gif" image))
+
+    let error =
+        nonNull (Assert.Throws<ArgumentException>(fun () -> Cnn.FSharp.Image.save "picture.gif" image))
+
     Assert.That(error.Message, Does.Contain("'.gif'").And.Contain(".png, .pgm, .ppm or .pnm"))
 
 [<Test>]

@@ -118,6 +118,12 @@ let repair (file: byte[]) =
     next 8L
     file
 
+let unzlib (bytes: byte[]) =
+    use source = new ZLibStream(new MemoryStream(bytes), CompressionMode.Decompress)
+    use target = new MemoryStream()
+    source.CopyTo target
+    target.ToArray()
+
 let zlib (bytes: byte[]) =
     use target = new MemoryStream()
 
@@ -143,29 +149,26 @@ let private paeth a b c =
     let p = a + b - c
     List.minBy (fun v -> abs (p - v)) [ a; b; c ]
 
+/// A row with a filter's predictions taken away.
+let filterRow pixel filter (above: byte[]) (row: byte[]) =
+    let at (bytes: byte[]) i = if i < 0 then 0 else int bytes[i]
+
+    Array.init row.Length (fun i ->
+        let a, b, c = at row (i - pixel), at above i, at above (i - pixel)
+        byte (int row[i] - [ 0; a; b; (a + b) / 2; paeth a b c ][filter] &&& 255))
+
 /// Filtered rows of the pixels at the given rows and columns; the filters are drawn.
 let private rows (png: Png) (ys: int list) (xs: int list) =
     let pixel = max 1 (png.Depth * samplesOf png.ColourType / 8)
     let packed = [ for y in ys -> pack png.Depth (Array.concat [ for x in xs -> png.Samples[y][x] ]) ]
     let key = Key.ofSeed png.Seed
 
-    if xs.IsEmpty then
-        [||]
-    else
-        (Array.zeroCreate packed.Head.Length :: packed, packed)
-        ||> Seq.zip
-        |> Seq.mapi (fun i (above, row) ->
-            let filter = key.Below(5, int64 i)
-            let at (bytes: byte[]) i = if i < 0 then 0 else int bytes[i]
-
-            [|
-                byte filter
-
-                for j in 0 .. row.Length - 1 do
-                    let a, b, c = at row (j - pixel), at above j, at above (j - pixel)
-                    byte (int row[j] - [ 0; a; b; (a + b) / 2; paeth a b c ][filter] &&& 255)
-            |])
-        |> Array.concat
+    (Array.zeroCreate packed.Head.Length :: packed, packed)
+    ||> Seq.zip
+    |> Seq.mapi (fun i (above, row) ->
+        let filter = key.Below(5, int64 i)
+        Array.append [| byte filter |] (filterRow pixel filter above row))
+    |> Array.concat
 
 let private passes (png: Png) =
     let every first step size = [ first..step .. size - 1 ]

@@ -6,6 +6,7 @@ open NUnit.Framework
 open Cnn
 open Cnn.FSharp
 open Cnn.Fluent
+open Cnn.Tests.Laws.Closeness
 
 let private conv mode filters =
     LayerSpec.Conv2D {
@@ -84,3 +85,86 @@ let ``what a training step allocates does not grow with pictures and filters`` (
     let small = perStep mode 6 8 2
     let large = perStep mode 18 16 16
     Assert.That(large - small, Is.LessThan 1024.0)
+
+let private architectures = [
+    for architecture in Architectures.all do
+        // Too much work for the textbook path; its layers are like those of the others.
+        if architecture.Name <> "catdog" then
+            architecture.Name
+]
+
+/// A training of an architecture on random pictures, on this thread, in batches of four: always four shards.
+let private train name steps onBatch =
+    let architecture = Architectures.tryFind name |> Option.get
+    let network: FSharp.Network<float32> = Architectures.build 1 architecture
+    let classes = max 2 (Network.output network).Size
+
+    let dataset =
+        Dataset.Create(
+            network.Input,
+            Array.init (4 * steps) (fun i -> i % classes),
+            Seq.init classes string,
+            PictureReader(fun index destination ->
+                for i in 0 .. destination.Length - 1 do
+                    destination[i] <- float32 ((index + i) % 7))
+        )
+
+    let settings = { TrainingSettings.Default with BatchSize = 4; OnBatch = onBatch }
+    Training.run backend settings 1 dataset network |> ignore
+    architecture.Layers.Length
+
+/// Measured once all that is allocated once has been.
+[<TestCaseSource(nameof architectures)>]
+let ``a training step allocates at most 512 bytes for each layer and shard, and 4 KB`` (name: string) =
+    let steps, shards = 20, 4
+    let allocated = Array.zeroCreate<int64> steps
+
+    let layers =
+        train name steps (fun p -> allocated[p.Batch - 1] <- GC.GetAllocatedBytesForCurrentThread())
+
+    let perStep = Array.pairwise allocated |> Array.map (fun (before, after) -> after - before)
+    Assert.That(Array.min perStep, Is.LessThanOrEqualTo(512 * layers * shards + 4096))
+
+/// What a step allocates dies in the youngest generation. The runtime's first collection takes an older one along,
+/// so the warm-up is long enough to meet it.
+[<Test>]
+let ``a thousand training steps collect no older generation`` () =
+    let warmUp, steps = 4000, 1000
+    let before, after = ref 0, ref 0
+
+    train "densenet2_20" (warmUp + steps) (fun p ->
+        if p.Batch = warmUp then
+            before.Value <- GC.CollectionCount 1
+
+        after.Value <- GC.CollectionCount 1)
+    |> ignore
+
+    Assert.That(after.Value, equalTo before.Value)
+
+/// A prediction allocates its answer and small objects: no array, whatever the size of the pictures.
+[<TestCaseSource(nameof modes)>]
+let ``what an answer allocates does not grow with pictures and filters`` (mode: ConvolutionMode) =
+    let perAnswer height width filters =
+        let specs = [
+            conv mode filters
+            MaxPool(Pool.Square 2)
+            GlobalAveragePool
+            LayerSpec.Dense { Dense.Default with Units = 3 }
+        ]
+
+        let network: FSharp.Network<float32> =
+            Network.create (Key.ofSeed 1) (Shape.Of(height, width, 2)) (Layers.ofSpecs specs)
+
+        let predictor = Predictor(backend, network)
+        let x = Tensor.zeros (Shape.Of(1, height, width, 2))
+
+        let allocated () =
+            let before = GC.GetAllocatedBytesForCurrentThread()
+            predictor.Run x |> ignore
+            GC.GetAllocatedBytesForCurrentThread() - before
+
+        [ for _ in 1..20 -> allocated () ] |> List.min
+
+    let small, large = perAnswer 6 8 2, perAnswer 18 16 16
+    Assert.That(large, equalTo small)
+    Assert.That(large, Is.LessThanOrEqualTo(512 * 4))
