@@ -21,8 +21,11 @@ type Predictor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(bac
         let rewritten = Network.forInference network
         Layer.weigh rewritten.Layer rewritten.Parameters rewritten.State
 
-    /// Samples that one iteration of a parallel loop takes.
-    let piece = 32
+    /// Samples that one iteration of a parallel loop takes: as many as keep what a layer reads and writes in cache.
+    let piece =
+        let shapes = parts |> List.scan (fun shape (here: Weighted<'T>) -> here.Part.Output shape) network.Input
+        let largest = shapes |> List.pairwise |> List.fold (fun most (x, y) -> max most (x.Size + y.Size)) 1
+        max 1 (Sharding.Target / (largest * sizeof<'T>))
 
     /// Samples first … first + count − 1 of the answers.
     let answer (workspace: PassingWorkspace<'T>) first x (answers: Tensor<'T>) =
