@@ -85,7 +85,8 @@ module internal Elementwise =
 
                 let shape = x.Shape
 
-                struct (transpose context x pixels planes vectors, (fun ȳ -> [], transpose context ȳ planes pixels shape)))
+                struct (transpose context x pixels planes vectors,
+                        (fun ȳ -> [], transpose context ȳ planes pixels shape)))
 
     /// y = x ∘ m, with m drawn anew for each step, sample and element; nothing at inference.
     let dropout (rate: float) kind : Layer<'T> =
