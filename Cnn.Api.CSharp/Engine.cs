@@ -74,12 +74,7 @@ internal sealed class Engine<T>(SavedModel<T> saved, Backend<T> backend) : IEngi
     public FitResult Fit(Model start, Dataset train, FitOptions options, CancellationToken cancellationToken)
     {
         var (data, validation) = options.Split(train);
-        var settings = new TrainingSettings(
-            options.BatchSize, options.DropLast, options.Optimizer, Option(options.Loss), options.Seed, options.Augmentation, Option(validation),
-            Option(options.ClassWeights?.ToArray()), Option(options.ReduceOnPlateau?.Value),
-            FuncConvert.FromAction<BatchProgress>(progress => options.Progress?.Report(progress)),
-            FuncConvert.FromAction<string>(warning => options.Warnings?.Report(warning)),
-            cancellationToken);
+        var settings = options.Settings(validation, cancellationToken);
         var clock = Stopwatch.StartNew();
         var stopping = Option(options.EarlyStopping?.Value);
         var onEpoch = FuncConvert.FromAction<FittingState<T>>(state => options.EpochProgress?.Report(state.Last.Result));
