@@ -98,8 +98,8 @@ public sealed record FitOptions
     public IProgress<string>? Warnings { get; init; }
 
     internal FSharp.TrainingSettings Settings(Dataset? validation, CancellationToken cancellationToken) => new(
-        BatchSize, DropLast, Optimizer, OptionModule.OfNullable(Loss), Seed, Augmentation, OptionModule.OfObj(validation),
-        OptionModule.OfObj(ClassWeights?.ToArray()), OptionModule.OfObj(ReduceOnPlateau?.Value),
+        BatchSize, DropLast, Optimizer, Optional.Of(Loss), Seed, Augmentation, Optional.Of(validation),
+        Optional.Of(ClassWeights?.ToArray()), Optional.Of(ReduceOnPlateau?.Value),
         FuncConvert.FromAction<BatchProgress>(progress => Progress?.Report(progress)),
         FuncConvert.FromAction<string>(warning => Warnings?.Report(warning)),
         cancellationToken);

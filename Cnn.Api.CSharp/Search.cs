@@ -10,10 +10,10 @@ public sealed record SearchOptions
 {
     private const double ValidationFraction = 0.2;
 
-    private static readonly double[] Factors = [0.1, 0.3, 1, 3, 10];
+    private static readonly double[] Factors = [0.1, 0.3, 1, 3, 10, 30];
 
     /// <summary>Learning rates.</summary>
-    /// <value>Default null: 0.1, 0.3, 1, 3 and 10 times the optimiser's own.</value>
+    /// <value>Default null: 0.1, 0.3, 1, 3, 10 and 30 times the optimiser's own.</value>
     public IReadOnlyList<double>? LearningRates { get; init; }
 
     /// <summary>λ of the penalty λ/2·Σ w² over the weights.</summary>

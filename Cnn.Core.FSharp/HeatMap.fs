@@ -27,13 +27,18 @@ open Cnn
 [<RequireQualifiedAccess>]
 module HeatMap =
 
-    let private map title across (columns: 'Column list) name (isOf: 'Column -> Trial -> bool) (trials: Trial list) : HeatMap =
+    let private map
+        title
+        across
+        (columns: 'Column list)
+        name
+        (isOf: 'Column -> Trial -> bool)
+        (trials: Trial list)
+        : HeatMap =
         let rates = trials |> List.map (fun t -> t.Candidate.LearningRate) |> List.distinct |> List.sort
 
         let cell η column =
-            trials
-            |> List.tryFind (fun t -> t.Candidate.LearningRate = η && isOf column t)
-            |> Option.toObj
+            trials |> List.tryFind (fun t -> t.Candidate.LearningRate = η && isOf column t) |> Option.toObj
 
         {
             Title = title
@@ -56,9 +61,7 @@ module HeatMap =
 
         let maps =
             match penalties with
-            | [ λ ] when sizes.Length > 1 -> [
-                map ("l2 " + Words.number λ) "layers" sizes nameOf hasSizes trials
-              ]
+            | [ λ ] when sizes.Length > 1 -> [ map ("l2 " + Words.number λ) "layers" sizes nameOf hasSizes trials ]
             | _ -> [
                 for layers in sizes ->
                     trials

@@ -100,7 +100,7 @@ module Search =
 
         let require isValid what =
             if not isValid then
-                raise (ArgumentException("A search needs " + what + ".", nameof space))
+                raise (ArgumentException("A search needs " + what + "."))
 
         let numbers (xs: float list) = not xs.IsEmpty && List.forall isNumber xs
         require (numbers space.LearningRates) "learning rates, one or more, of 0 or more"
@@ -169,8 +169,7 @@ module Search =
                     ArgumentException(
                         "A range of "
                         + name
-                        + " from 0 cannot be drawn from on a scale of logarithms: begin above 0, or give 0 alone.",
-                        nameof space
+                        + " from 0 cannot be drawn from on a scale of logarithms: begin above 0, or give 0 alone."
                     )
                 )
 
@@ -203,8 +202,7 @@ module Search =
                         + string sizes.Length
                         + " sizes: "
                         + String.Join('-', sizes)
-                        + ". Give one for each, or one for all.",
-                        nameof sizes
+                        + ". Give one for each, or one for all."
                     )
                 )
 
@@ -253,8 +251,7 @@ module Search =
         let diverged = trial infinity infinity 0.0
 
         try
-            let fitted =
-                Fitting.fit backend settings None ignore task.Epochs task.Train (network task candidate)
+            let fitted = Fitting.fit backend settings None ignore task.Epochs task.Train (network task candidate)
 
             if fitted.Reason = StopReason.Cancelled then
                 raise (OperationCanceledException("The search was cancelled.", settings.Cancellation))
@@ -337,12 +334,7 @@ module Search =
         match ranked trials |> List.tryFind (fun trial -> not trial.IsDiverged) with
         | Some trial -> trial
         | None ->
-            raise (
-                ArgumentException(
-                    "Training diverged with each of the candidates: search smaller learning rates.",
-                    nameof trials
-                )
-            )
+            raise (ArgumentException("Training diverged with each of the candidates: search smaller learning rates."))
 
     /// <summary>Trains the chosen candidate anew, on training and validation pictures together: what is tested, once.</summary>
     /// <exception cref="T:System.ArgumentException">The candidate does not fit the network, or the data do not.</exception>

@@ -73,9 +73,9 @@ module SearchLog =
         Checkpoint.describe settings None task.Train network
         // They follow from network and seed, whose names say more.
         |> Map.remove "first weights"
-        |> Map.add "epochs" (string task.Epochs)
+        |> Map.add "number of epochs" (string task.Epochs)
         |> Map.add "instruction set" kernels.InstructionSet
-        |> Map.add "candidates" (summary candidates)
+        |> Map.add "set of candidates" (summary candidates)
 
     let private header (settings: Map<string, string>) =
         Json.write (fun writer ->
@@ -175,7 +175,7 @@ module SearchLog =
         Directory.CreateDirectory folder |> ignore
         let path = Path.Combine(folder, FileName)
         use stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 0)
-        let bytes = Array.zeroCreate<byte> (int (min stream.Length (int64 Array.MaxLength)))
+        let bytes = Array.zeroCreate<byte>(int (min stream.Length (int64 Array.MaxLength)))
         stream.ReadExactly(Span bytes)
 
         let length = ref 0L

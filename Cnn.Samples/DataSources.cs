@@ -86,6 +86,15 @@ internal static class DataSources
         },
     };
 
+    /// <summary>The same, or null where none is given.</summary>
+    public static Option<DataSource?> OptionOrNone(string standard)
+    {
+        Option<DataSource?> option = Option()!;
+        option.DefaultValueFactory = null;
+        option.Description += $" [default: {standard}]";
+        return option;
+    }
+
     /// <summary>The drawn pictures that come nearest to what a network takes.</summary>
     public static DataSource Embedded(Shape input)
     {

@@ -13,15 +13,14 @@ internal sealed record SearchGrid(IReadOnlyList<double>? LearningRates, IReadOnl
 
     private static readonly string[] Names = [Rate, Penalty, Sizes];
 
-    public static Option<SearchGrid> Option() => new("--grid")
+    public static Option<SearchGrid?> Option() => new("--grid")
     {
         HelpName = "LISTS",
         Description =
             $"What is searched: {Rate}=X,…, {Penalty}=X,… and {Sizes}=N-N,… (a size for each hidden layer, or one for all), one list or more "
-            + "[default: 0.1 to 10 times the optimiser's learning rate, and penalties of 0, 1e-4 and 1e-3].",
+            + "[default: 0.1 to 30 times the optimiser's learning rate, and penalties of 0, 1e-4 and 1e-3].",
         Arity = ArgumentArity.OneOrMore,
         AllowMultipleArgumentsPerToken = true,
-        DefaultValueFactory = _ => new SearchGrid(null, null, null),
         CustomParser = argument =>
         {
             try

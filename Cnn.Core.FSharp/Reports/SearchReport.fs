@@ -20,10 +20,9 @@ module SearchReport =
 
         HeatMap.ofTrials trials
         |> List.map (fun map ->
-            Chart.heat
-                ("Validation accuracy: " + map.Title)
-                (map.Corner :: List.ofSeq map.Columns)
-                [ for name, cells in Seq.zip map.Rows map.Cells -> name, [ for trial in cells -> cell trial ] ])
+            Chart.heat ("Validation accuracy: " + map.Title) (map.Corner :: List.ofSeq map.Columns) [
+                for name, cells in Seq.zip map.Rows map.Cells -> name, [ for trial in cells -> cell trial ]
+            ])
 
     /// <summary>All trials, the best one first, their accuracies shaded.</summary>
     let ranking (trials: Trial list) : Html =

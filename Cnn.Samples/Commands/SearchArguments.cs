@@ -26,8 +26,8 @@ internal sealed class SearchArguments
     private static readonly double[] RandomPenalties = [1e-5, 1e-2];
 
     private readonly Option<string> _net = Arguments.Name("--net", "network", Architectures.Names, Net);
-    private readonly Option<DataSource> _data = DataSources.Option();
-    private readonly Option<SearchGrid> _grid = SearchGrid.Option();
+    private readonly Option<DataSource?> _data = DataSources.OptionOrNone("drawn ones as large as the network takes");
+    private readonly Option<SearchGrid?> _grid = SearchGrid.Option();
     private readonly Option<int?> _random = Arguments.WholeOrNone(
         "--random", "Draw N candidates at random, numbers between the smallest and the largest given, instead of trying the whole grid.", smallest: 1);
     private readonly Option<int> _epochs = Arguments.Whole("--epochs", "Epochs of each candidate.", Epochs, smallest: 1);
@@ -55,13 +55,12 @@ internal sealed class SearchArguments
             _net, _data, _grid, _random, _epochs, _batch, _optimizer, _schedule, _augment, _validation, _seed, _threads, _out, _json,
         ];
         Array.ForEach(options, command.Options.Add);
-        _data.Description += " Default: drawn ones as large as the network takes.";
     }
 
     public SearchSettings Settings(ParseResult line)
     {
         var net = line.GetRequiredValue(_net);
-        var grid = line.GetRequiredValue(_grid);
+        var grid = line.GetValue(_grid);
         var random = line.GetValue(_random);
         var validation = line.GetValue(_validation) ?? ValidationShare;
         var fit = new FitOptions
@@ -77,15 +76,15 @@ internal sealed class SearchArguments
         var schedule = line.GetValue(_schedule);
         var search = new SearchOptions
         {
-            LearningRates = grid.LearningRates,
-            L2 = grid.L2 ?? (random is null ? Penalties : RandomPenalties),
-            Layers = grid.Layers ?? new SearchOptions().Layers,
+            LearningRates = grid?.LearningRates,
+            L2 = grid?.L2 ?? (random is null ? Penalties : RandomPenalties),
+            Layers = grid?.Layers ?? new SearchOptions().Layers,
             Random = random,
             Fit = schedule is null ? fit : Schedules.Find(schedule).Apply(fit),
             Folder = line.GetValue(_out),
             Threads = line.GetValue(_threads),
         };
-        var data = line.GetResult(_data) is { Implicit: false } ? line.GetRequiredValue(_data) : DataSources.Embedded(Architectures.Find(net).Input);
+        var data = line.GetValue(_data) ?? DataSources.Embedded(Architectures.Find(net).Input);
         return new SearchSettings(net, data, search, schedule, line.GetValue(_threads), line.GetValue(_json));
     }
 }

@@ -42,7 +42,8 @@ let ``read ∘ write = id`` seed =
 let ``a file torn after any byte holds the trials of its whole lines`` seed (cut: int) =
     let trials = trials seed
     let bytes = SearchLog.write settings trials
-    let torn = bytes |> Array.truncate ((Key.ofSeed cut).Below(bytes.Length + 1, 0L))
+    let key = Key.ofSeed cut
+    let torn = bytes |> Array.truncate (key.Below(bytes.Length + 1, 0L))
     let lines = torn |> Array.filter ((=) 10uy) |> Array.length
 
     match read torn with

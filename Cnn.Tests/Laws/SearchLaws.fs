@@ -78,11 +78,9 @@ let private trials scheduler task candidates = Search.trials scheduler kernels t
 
 /// A trial without training; of some candidates the results are equal.
 let private pretend (candidate: Candidate) : Trial =
-    let key =
-        Key
-            .OfSeed(BitConverter.DoubleToInt64Bits candidate.LearningRate)
-            .Child(BitConverter.DoubleToInt64Bits candidate.L2)
-            .Child(int64 (Seq.sum candidate.Layers))
+    let ofRate = Key.OfSeed(BitConverter.DoubleToInt64Bits candidate.LearningRate)
+    let ofPenalty = ofRate.Child(BitConverter.DoubleToInt64Bits candidate.L2)
+    let key = ofPenalty.Child(int64 (Seq.sum candidate.Layers))
 
     {
         Candidate = candidate
@@ -92,7 +90,8 @@ let private pretend (candidate: Candidate) : Trial =
     }
 
 let private shuffle (seed: int) (items: 'A list) =
-    (Key.ofSeed seed).Permutation items.Length |> Array.map (fun i -> items[i]) |> List.ofArray
+    let key = Key.ofSeed seed
+    key.Permutation items.Length |> Array.map (fun i -> items[i]) |> List.ofArray
 
 /// A number as tables have it.
 let private words (x: float) = x.ToString("G6", Globalization.CultureInfo.InvariantCulture)
@@ -233,7 +232,12 @@ let ``what is held back teaches nothing: another validation set, the same traini
 let ``the chosen candidate is trained anew on training and validation pictures together`` seed =
     let task = task seed
     let candidate = List.last (Search.grid (space seed))
-    let settings = { task.Settings with Optimizer = Optimizer.Momentum(candidate.LearningRate, 0.5).WithL2 candidate.L2 }
+
+    let settings = {
+        task.Settings with
+            Optimizer = Optimizer.Momentum(candidate.LearningRate, 0.5).WithL2 candidate.L2
+    }
+
     let start: Network<float> = Search.network task candidate
     let whole = task.Train.Concat task.Validation
     let trained = (Training.run Backend.reference settings task.Epochs whole start).Network
@@ -307,7 +311,8 @@ let ``resumed = uninterrupted, wherever the file was torn, and nothing is run tw
         let path = Path.Combine(folder, SearchLog.FileName)
         let whole, _, _ = searchIn folder (Threads 3) task candidates
         let bytes = File.ReadAllBytes path
-        let kept = bytes |> Array.truncate ((Key.ofSeed cut).Below(bytes.Length + 1, 0L))
+        let key = Key.ofSeed cut
+        let kept = bytes |> Array.truncate (key.Below(bytes.Length + 1, 0L))
         File.WriteAllBytes(path, kept)
         let lines = kept |> Array.filter ((=) 10uy) |> Array.length
         let finished = max 0 (lines - 1)
@@ -330,13 +335,13 @@ let ``another search in the same folder is refused by the name of what differs, 
     let settings = task.Settings
 
     let changed = [
-        "epochs", { task with Epochs = 3 }, candidates
+        "number of epochs", { task with Epochs = 3 }, candidates
         "batch size", { task with Settings = { settings with BatchSize = 4 } }, candidates
         "optimizer", { task with Settings = { settings with Optimizer = Optimizer.Momentum(0.05, 0.6) } }, candidates
         "training set", { task with Train = pictures 9 7 }, candidates
         "validation set", { task with Validation = pictures 9 4 }, candidates
-        "candidates", task, candidates.Tail
-        "candidates", task, Search.grid { space 3 with L2 = [ 0.3 ] }
+        "set of candidates", task, candidates.Tail
+        "set of candidates", task, Search.grid { space 3 with L2 = [ 0.3 ] }
         "seed", { task with Settings = { settings with Seed = 4 } }, candidates
         "network", { task with Specs = Search.resize [ 2; 2 ] task.Specs }, candidates
     ]
@@ -352,7 +357,7 @@ let ``another search in the same folder is refused by the name of what differs, 
                     searchIn folder (SequentialScheduler()) task candidates |> ignore)
                 |> nonNull
 
-            Assert.That(error.Message, Does.Contain("another " + name).And.Contain(path))
+            Assert.That(error.Message, Does.Contain("another " + name + ":").And.Contain(path))
             Assert.That(File.ReadAllBytes path, equalTo bytes)
 
         // The rate of the optimiser is no part of the search: candidates have their own.
@@ -376,7 +381,10 @@ let ``a search that is cancelled keeps what is finished and goes on from there``
     let task, candidates = task 3, Search.grid { space 3 with LearningRates = [ 0.1; 0.2; 0.3 ] }
     use source = new CancellationTokenSource()
     let cancelled = { task with Settings = { task.Settings with Cancellation = source.Token } }
-    let cancel finished _ = if finished = 2 then source.Cancel()
+
+    let cancel finished _ =
+        if finished = 2 then
+            source.Cancel()
 
     inFolder (fun folder ->
         Assert.Throws<OperationCanceledException>(fun () ->
@@ -391,7 +399,7 @@ let ``a search that is cancelled keeps what is finished and goes on from there``
 let ``what cannot be searched is refused before any work`` () =
     let task, space = task 1, space 1
 
-    let refused (act: unit -> unit) = Assert.That(act, Throws.InstanceOf<ArgumentException>())
+    let refused (act: unit -> unit) = Assert.Catch<ArgumentException>(fun () -> act ()) |> ignore
 
     refused (fun () -> Search.grid { space with LearningRates = [] } |> ignore)
     refused (fun () -> Search.grid { space with L2 = [ -1.0 ] } |> ignore)
@@ -437,7 +445,9 @@ let ``the heat maps of a grid show each trial once, in the row and column of its
 
 [<Test>]
 let ``trials that fill no table give none`` () =
-    let scattered = Search.random (Key.ofSeed 1) 12 { space 1 with LearningRates = [ 0.001; 0.1 ]; L2 = [ 0.001; 0.1 ] }
+    let scattered =
+        Search.random (Key.ofSeed 1) 12 { space 1 with LearningRates = [ 0.001; 0.1 ]; L2 = [ 0.001; 0.1 ] }
+
     Assert.That(HeatMap.ofTrials (List.map pretend scattered), Is.Empty)
 
 /// The same search through the builder.
@@ -448,7 +458,14 @@ let ``the façade searches as the core does`` () =
     let network =
         Fluent.Network.Input(3, 2).Flatten().Dense(4, Activation.Tanh).Dense(2, Activation.Softmax)
 
-    let fit = Fluent.FitOptions(Epochs = 3, BatchSize = 8, Seed = 6, Optimizer = Optimizer.Adam 0.02, ValidationFraction = 0.25)
+    let fit =
+        Fluent.FitOptions(
+            Epochs = 3,
+            BatchSize = 8,
+            Seed = 6,
+            Optimizer = Optimizer.Adam 0.02,
+            ValidationFraction = 0.25
+        )
 
     let options =
         Fluent.SearchOptions(L2 = [| 0.0; 0.01 |], Layers = [| [||]; [| 7 |] |], Fit = fit, Threads = Nullable 2)
@@ -459,19 +476,14 @@ let ``the façade searches as the core does`` () =
     let task = {
         Input = data.Shape
         Specs = [ Flatten FlattenOrder.RowMajor; dense 4 Activation.Tanh; dense 2 Activation.Softmax ]
-        Settings = {
-            TrainingSettings.Default with
-                BatchSize = 8
-                Seed = 6
-                Optimizer = Optimizer.Adam 0.02
-        }
+        Settings = { TrainingSettings.Default with BatchSize = 8; Seed = 6; Optimizer = Optimizer.Adam 0.02 }
         Epochs = 3
         Train = parts.Train
         Validation = parts.Test
     }
 
     let space = {
-        LearningRates = [ 0.1; 0.3; 1.0; 3.0; 10.0 ] |> List.map (fun factor -> factor * 0.02)
+        LearningRates = [ 0.1; 0.3; 1.0; 3.0; 10.0; 30.0 ] |> List.map (fun factor -> factor * 0.02)
         L2 = [ 0.0; 0.01 ]
         Layers = [ []; [ 7 ] ]
     }
@@ -483,10 +495,7 @@ let ``the façade searches as the core does`` () =
     Assert.That(found.Best, equalTo best)
     Assert.That(found.Resumed, equalTo 0)
 
-    Assert.That(
-        found.Model.WeightHash,
-        equalTo (Network.weightHash (Search.refit backend task best.Candidate).Network)
-    )
+    Assert.That(found.Model.WeightHash, equalTo (Network.weightHash (Search.refit backend task best.Candidate).Network))
 
     let drawn = Fluent.Search.Run(network, data, Fluent.SearchOptions(Fit = fit, Random = Nullable 3))
     let candidates = Search.random (Key.ofSeed 6) 3 { space with L2 = [ 0.0 ]; Layers = [ [] ] }
