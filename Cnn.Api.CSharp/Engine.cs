@@ -74,14 +74,9 @@ internal sealed class Engine<T>(SavedModel<T> saved, Backend<T> backend) : IEngi
     public FitResult Fit(Model start, Dataset train, FitOptions options, CancellationToken cancellationToken)
     {
         var (data, validation) = options.Split(train);
-        var settings = new TrainingSettings(
-            options.BatchSize, options.DropLast, options.Optimizer, Option(options.Loss), options.Seed, options.Augmentation, Option(validation),
-            Option(options.ClassWeights?.ToArray()), Option(options.ReduceOnPlateau?.Value),
-            FuncConvert.FromAction<BatchProgress>(progress => options.Progress?.Report(progress)),
-            FuncConvert.FromAction<string>(warning => options.Warnings?.Report(warning)),
-            cancellationToken);
+        var settings = options.Settings(validation, cancellationToken);
         var clock = Stopwatch.StartNew();
-        var stopping = Option(options.EarlyStopping?.Value);
+        var stopping = Optional.Of(options.EarlyStopping?.Value);
         var onEpoch = FuncConvert.FromAction<FittingState<T>>(state => options.EpochProgress?.Report(state.Last.Result));
         var fitted = options.CheckpointFolder is { } folder
             ? Checkpoint.fit(folder, options.Resume, backend, settings, stopping, onEpoch, options.Epochs, data, saved)
@@ -119,7 +114,7 @@ internal sealed class Engine<T>(SavedModel<T> saved, Backend<T> backend) : IEngi
     }
 
     public Evaluation Evaluate(Dataset test, Loss? loss, double threshold) =>
-        FSharp.Prediction.evaluateAt(threshold, backend, Option(loss), _network, test);
+        FSharp.Prediction.evaluateAt(threshold, backend, Optional.Of(loss), _network, test);
 
     /// <summary>The outputs for one picture, as a class with its name; one output is the probability of class 1.</summary>
     private Prediction Name(ReadOnlySpan<T> outputs)
@@ -141,9 +136,4 @@ internal sealed class Engine<T>(SavedModel<T> saved, Backend<T> backend) : IEngi
 
     private SavedModel<T> Trained(Fitted<T> fitted, Dataset data, int seed) =>
         saved.After(data.ClassNames, new TrainingRecord(seed, fitted.Epoch, fitted.History, FSharp.Dataset.hash(data)), fitted.Network);
-
-    private static FSharpOption<TValue>? Option<TValue>(TValue? value) where TValue : class =>
-        value is null ? null : FSharpOption<TValue>.Some(value);
-
-    private static FSharpOption<Loss>? Option(Loss? loss) => loss is { } value ? FSharpOption<Loss>.Some(value) : null;
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.FSharp.Core;
 
 namespace Cnn.Fluent;
 
@@ -95,6 +96,13 @@ public sealed record FitOptions
     /// <summary>Told of what looks wrong but can be trained on.</summary>
     /// <value>Default null: nobody.</value>
     public IProgress<string>? Warnings { get; init; }
+
+    internal FSharp.TrainingSettings Settings(Dataset? validation, CancellationToken cancellationToken) => new(
+        BatchSize, DropLast, Optimizer, Optional.Of(Loss), Seed, Augmentation, Optional.Of(validation),
+        Optional.Of(ClassWeights?.ToArray()), Optional.Of(ReduceOnPlateau?.Value),
+        FuncConvert.FromAction<BatchProgress>(progress => Progress?.Report(progress)),
+        FuncConvert.FromAction<string>(warning => Warnings?.Report(warning)),
+        cancellationToken);
 
     internal (Dataset Train, Dataset? Validation) Split(Dataset train)
     {

@@ -50,6 +50,8 @@ public sealed class NetworkBuilder
     /// <summary>Shape of one sample of what the last layer gives.</summary>
     public Shape OutputShape { get; }
 
+    internal FSharpList<LayerSpec> Specs => ListModule.OfSeq(_layers);
+
     /// <summary>
     /// A convolutional layer: each filter slides over the picture and tells how well it matches, place by place.
     /// y[n,i,j,f] = φ(b[f] + Σ_{u,v,c} K[u,v,c,f]·x[n, i·s+u−p, j·s+v−p, c]): H×W×C → H'×W'×filters.
@@ -168,14 +170,14 @@ public sealed class NetworkBuilder
     /// <param name="seed">Default 0.</param>
     /// <param name="precision">Default <see cref="Precision.Single"/>.</param>
     public Model Build(int seed = 0, Precision precision = Precision.Single) =>
-        Model.Create(Input, ListModule.OfSeq(_layers), seed, precision);
+        Model.Create(Input, Specs, seed, precision);
 
     internal static NetworkBuilder Of(Architecture architecture) =>
         architecture.Layers.Aggregate(Network.Input(architecture.Input), (builder, spec) => builder.Add(spec));
 
     /// <summary>The input and what each layer makes of it, as in 28×28×1 → Conv2D 24×24×6 → Flatten 3456.</summary>
     public override string ToString() =>
-        string.Join(" → ", [$"{Input}", .. FSharp.Network.describe(Input, Layers.ofSpecs<float>(ListModule.OfSeq(_layers))).Select(row => $"{row.Type} {row.Output}")]);
+        string.Join(" → ", [$"{Input}", .. FSharp.Network.describe(Input, Layers.ofSpecs<float>(Specs)).Select(row => $"{row.Type} {row.Output}")]);
 
     private NetworkBuilder Add(LayerSpec spec) =>
         new(Input, Layer.output(Layers.ofSpec<float>(spec), OutputShape), _layers.Add(spec));

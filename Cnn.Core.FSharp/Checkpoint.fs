@@ -130,11 +130,11 @@ module Checkpoint =
             writer.WriteEndObject()
             writer.WriteEndObject())
 
-    let private writeSettings (settings: Map<string, string>) =
-        Json.write (fun writer ->
-            writer.WriteStartObject()
-            settings |> Map.iter (fun (name: string) (value: string) -> writer.WriteString(name, value))
-            writer.WriteEndObject())
+    /// An object of texts.
+    let internal writeSettings (settings: Map<string, string>) (writer: Utf8JsonWriter) =
+        writer.WriteStartObject()
+        settings |> Map.iter (fun (name: string) (value: string) -> writer.WriteString(name, value))
+        writer.WriteEndObject()
 
     /// <summary>The bytes of a file: <c>read ∘ write</c> is the identity, bit by bit, after one epoch or more.</summary>
     /// <exception cref="T:System.ArgumentException">No epoch is done, or a layer is of a user's own.</exception>
@@ -156,7 +156,7 @@ module Checkpoint =
             Safetensors.write
                 (texts
                  |> Map.add ModelFile.CheckpointKey (writeState state)
-                 |> Map.add SettingsKey (writeSettings checkpoint.Settings))
+                 |> Map.add SettingsKey (Json.write (writeSettings checkpoint.Settings)))
                 (arrays
                  @ slots MomentPrefix names state.Last.Optimizer.Moments
                  @ slots SquarePrefix names state.Last.Optimizer.Squares
@@ -173,9 +173,8 @@ module Checkpoint =
         Factor = Json.number (Json.get "factor" json)
     }
 
-    let private readSettings file text =
-        let json = Json.parse file ModelFile.HeaderOffset SettingsKey text
-
+    /// The texts of an object.
+    let internal readSettings json =
         if json.Element.ValueKind <> JsonValueKind.Object then
             Json.refuse json "an object of texts" "another value"
 
@@ -235,7 +234,10 @@ module Checkpoint =
 
         {
             Model = model
-            Settings = readSettings file (ModelFile.textOf file contents SettingsKey)
+            Settings =
+                ModelFile.textOf file contents SettingsKey
+                |> Json.parse file ModelFile.HeaderOffset SettingsKey
+                |> readSettings
             State = {
                 Last = {
                     Network = network
@@ -300,8 +302,8 @@ module Checkpoint =
 
         first None (files folder)
 
-    /// Refuses to go on with other settings than those that the checkpoint was made with.
-    let private requireSame file (made: Map<string, string>) (wanted: Map<string, string>) =
+    /// Refuses to go on with other settings than those that a file was made with.
+    let internal requireSame file (made: Map<string, string>) (wanted: Map<string, string>) =
         let cut (text: string) = if text.Length <= 200 then text else text[..199] + "…"
         let value name (settings: Map<string, string>) = settings.TryFind name |> Option.defaultValue "none"
 

@@ -198,6 +198,9 @@ module Purpose =
     [<Literal>]
     let Augmentation = 6L
 
+    [<Literal>]
+    let Search = 7L
+
 /// <summary>Curried forms of the members of <see cref="T:Cnn.Key"/>.</summary>
 [<RequireQualifiedAccess>]
 module Key =

@@ -22,6 +22,7 @@ internal static class CommandLine
             TrainCommand.Create(interruption.Token),
             EvaluateCommand.Create(interruption.Token),
             PredictCommand.Create(),
+            SearchCommand.Create(interruption.Token),
             SummaryCommand.Create(),
             BenchCommand.Create(),
             DownloadCommand.Create(interruption.Token),

@@ -33,6 +33,7 @@ internal static class DataSources
     private static readonly Kind[] Kinds =
     [
         Drawn("synthetic", (scheduler, key, count) => FSharp.SyntheticDigits.dataset(scheduler, key, 28, count)),
+        Drawn("synthetic-8x8", (scheduler, key, count) => FSharp.SyntheticDigits.dataset(scheduler, key, 8, count)),
         Drawn("synthetic-color", (scheduler, key, count) => FSharp.SyntheticDigits.colorDataset(scheduler, key, 32, count)),
         Drawn("synthetic-glyphs", (scheduler, key, count) => FSharp.SyntheticGlyphs.dataset(scheduler, key, 32, count)),
         new("mnist", "DIR", (folder, _) => Both(Mnist.Load(folder))),
@@ -85,6 +86,22 @@ internal static class DataSources
             }
         },
     };
+
+    /// <summary>The same, or null where none is given.</summary>
+    public static Option<DataSource?> OptionOrNone(string standard)
+    {
+        Option<DataSource?> option = Option()!;
+        option.DefaultValueFactory = null;
+        option.Description += $" [default: {standard}]";
+        return option;
+    }
+
+    /// <summary>The drawn pictures that come nearest to what a network takes.</summary>
+    public static DataSource Embedded(Shape input)
+    {
+        var name = input[2] == 3 ? "synthetic-color" : Math.Min(input[0], input[1]) < 28 ? "synthetic-8x8" : "synthetic";
+        return Kinds.First(kind => kind.Name == name).Source("");
+    }
 
     /// <summary>The pictures in the size that a network takes: smaller ones get zeros around them.</summary>
     /// <exception cref="InvalidDataException">The pictures cannot be made to fit.</exception>

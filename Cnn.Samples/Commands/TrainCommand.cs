@@ -111,6 +111,7 @@ internal static class TrainCommand
     private static void Print(TrainSettings job, FitResult result, Evaluation evaluation)
     {
         Console.WriteLine();
+        Curves.Print(result.History);
         if (job.Fit.EarlyStopping is not null)
         {
             var reason = result.Reason == StopReason.EarlyStopped ? $"Stopped early after epoch {result.History.Count}" : "All epochs done";
