@@ -26,6 +26,7 @@ internal static class CommandLine
             BenchCommand.Create(),
             DownloadCommand.Create(interruption.Token),
             ConvertCommand.Create(),
+            FiltersCommand.Create(),
         };
 
         // The main job needs no words, and takes its options without its name.
