@@ -27,6 +27,7 @@ internal static class CommandLine
             DownloadCommand.Create(interruption.Token),
             ConvertCommand.Create(),
             FiltersCommand.Create(),
+            CatDogCommand.Create(interruption.Token),
         };
 
         // The main job needs no words, and takes its options without its name.
