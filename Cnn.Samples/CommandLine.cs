@@ -28,6 +28,7 @@ internal static class CommandLine
             ConvertCommand.Create(),
             FiltersCommand.Create(),
             CatDogCommand.Create(interruption.Token),
+            VanillaCommand.Create(interruption.Token),
         };
 
         // The main job needs no words, and takes its options without its name.
