@@ -29,6 +29,7 @@ internal static class CommandLine
             FiltersCommand.Create(),
             CatDogCommand.Create(interruption.Token),
             VanillaCommand.Create(interruption.Token),
+            FixedFiltersCommand.Create(interruption.Token),
         };
 
         // The main job needs no words, and takes its options without its name.
