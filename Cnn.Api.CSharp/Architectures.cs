@@ -63,10 +63,10 @@ public static class Architectures
     /// <summary>How the source of a network trains it; null where it does not say.</summary>
     /// <param name="name">One of <see cref="Names"/>.</param>
     /// <exception cref="ArgumentException">There is no network of that name; lists those there are.</exception>
-    public static SourceSettings? SourceSettingsOf(string name)
-    {
-        var architecture = Named(name);
-        return architecture.Training?.Value is { } training
+    public static SourceSettings? SourceSettingsOf(string name) => SettingsOf(Named(name));
+
+    internal static SourceSettings? SettingsOf(Architecture architecture) =>
+        architecture.Training?.Value is { } training
             ? new SourceSettings(
                 new FitOptions
                 {
@@ -78,7 +78,6 @@ public static class Architectures
                 },
                 architecture.Source)
             : null;
-    }
 
     private static Architecture Named(string name)
     {

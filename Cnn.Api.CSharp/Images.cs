@@ -1,3 +1,5 @@
+using Microsoft.FSharp.Collections;
+
 namespace Cnn.Fluent;
 
 /// <summary>Pictures of bytes: files, sizes and colours.</summary>
@@ -12,6 +14,17 @@ public static class Images
         /// <exception cref="DataFormatException">The file is no sound picture of any of the formats.</exception>
         public static Image Load(string path, IEnumerable<IImageCodec>? codecs = null) =>
             FSharp.Image.loadWith(codecs ?? ImageCodecs.Default, path);
+
+        /// <summary>Many pictures on one, row by row on white paper, each with a line of words under it, in capitals.</summary>
+        /// <param name="columns">Pictures in a row, at least 1.</param>
+        /// <param name="items">Pictures with their words, at least one. Small ones are enlarged, those of more than 256 rows or columns shrunk.</param>
+        /// <exception cref="ArgumentException">There are no pictures, or less than one column.</exception>
+        /// <exception cref="ShapeException">The sheet would not fit into memory.</exception>
+        public static Image ContactSheet(int columns, IEnumerable<(Image Picture, string Words)> items)
+        {
+            ArgumentNullException.ThrowIfNull(items);
+            return FSharp.ContactSheet.draw(columns, ListModule.OfSeq(items.Select(item => item.ToTuple())));
+        }
     }
 
     extension(Image image)
@@ -26,6 +39,10 @@ public static class Images
         /// <exception cref="ShapeException">A size is not positive.</exception>
         public Image Resize(int height, int width, Resampling method = Resampling.Area) =>
             FSharp.Image.resize(method, height, width, image);
+
+        /// <summary>The picture with no side longer than so many pixels, by area; as it is where it has that already.</summary>
+        /// <exception cref="ArgumentOutOfRangeException">Less than one pixel.</exception>
+        public Image Shrink(int side) => FSharp.Image.shrink(side, image);
 
         /// <summary>One channel: (299·R + 587·G + 114·B)/1000 rounded, the luma of ITU-R BT.601-7, 2.5.1; alpha is dropped.</summary>
         public Image ToGrey() => FSharp.Image.toGrey(image);

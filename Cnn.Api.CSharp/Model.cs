@@ -272,10 +272,14 @@ public sealed class Model
     internal static Model Create(Shape input, FSharpList<LayerSpec> layers, int seed, Precision precision) =>
         new(precision == Precision.Single ? Start<float>(input, layers, seed) : Start<double>(input, layers, seed));
 
+    internal static Model Of<T>(Network<T> network, int seed)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> => new(Start(network, seed));
+
     private static Engine<T> Start<T>(Shape input, FSharpList<LayerSpec> layers, int seed)
-        where T : unmanaged, IBinaryFloatingPointIeee754<T>
-    {
-        var network = FSharp.Network.create(Key.OfSeed(seed), input, FSharp.Layers.ofSpecs<T>(layers));
-        return new Engine<T>(ModelFile.create(FSharpOption<int>.Some(seed), [], network), Simd.Backend<T>());
-    }
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        Start(FSharp.Network.create(Key.OfSeed(seed), input, FSharp.Layers.ofSpecs<T>(layers)), seed);
+
+    private static Engine<T> Start<T>(Network<T> network, int seed)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        new(ModelFile.create(FSharpOption<int>.Some(seed), [], network), Simd.Backend<T>());
 }

@@ -67,12 +67,15 @@ module internal Drawing =
         | "curve" -> curve points
         | _ -> loop points
 
-    /// Character, then way to write it, then stroke. A line of the text is one way, "c: kind x,y x,y …; kind x,y …", in
-    /// percent of the side; the ways of a character follow each other.
-    let ways text =
+    /// Each character with the ways to write it, made of strokes. A line of the text is one way,
+    /// "c: kind x,y x,y …; kind x,y …", in percent of the side; the ways of a character follow each other.
+    let characters text =
         split '\n' text
         |> Array.groupBy (fun way -> way[0])
-        |> Array.map (fun (_, ways) -> ways |> Array.map (fun way -> split ';' way[2..] |> Array.map stroke))
+        |> Array.map (fun (c, ways) -> c, ways |> Array.map (fun way -> split ';' way[2..] |> Array.map stroke))
+
+    /// Character, then way to write it, then stroke.
+    let ways text = characters text |> Array.map snd
 
     /// How a pen is led: linear map XX … YY about the centre; lengths in units of the side, Blur in pixels.
     [<Struct>]

@@ -143,6 +143,12 @@ type Filter private (name: string, size: int, weights: float[]) =
     /// <summary>The weights, row by row.</summary>
     member _.Weights: ReadOnlySpan<float> = ReadOnlySpan weights
 
+    /// <summary>Σ F²: what independent noise's variance is multiplied by. SPEC section 9.</summary>
+    member _.NoiseGain = weights |> Array.sumBy (fun w -> w * w)
+
+    /// <summary>Whether it takes weighted means: no weight below 0, and the sum is 1.</summary>
+    member _.IsSmoothing = Array.forall (fun w -> w >= 0.0) weights && abs (Array.sum weights - 1.0) < 1e-12
+
     /// <summary>F * x for each channel by itself, with zeros around the picture: H×W×C → H×W×C.</summary>
     /// <exception cref="T:Cnn.ShapeException">The tensor is no picture.</exception>
     member _.Convolve(picture: Tensor<float>) =
@@ -184,6 +190,50 @@ type Filter private (name: string, size: int, weights: float[]) =
 
     /// <summary>F * x for each channel by itself, clipped to 0 … 255: H×W×C → H×W×C.</summary>
     /// <exception cref="T:Cnn.ShapeException">The tensor is no picture.</exception>
-    member this.Apply(picture: Tensor<float>) = this.Convolve picture |> Tensor.map (fun x -> Math.Clamp(x, 0.0, 255.0))
+    member this.Apply(picture: Tensor<float>) : Tensor<float> =
+        this.Convolve picture |> Tensor.map (fun x -> Math.Clamp(x, 0.0, 255.0))
 
-    override _.ToString() = name
+    /// <summary>F * x of the colours, clipped to 0 … 255 and rounded to bytes; alpha stays as it is.</summary>
+    /// <param name="image">Of any size and any channels.</param>
+    member this.Apply(image: Cnn.Image) : Cnn.Image =
+        ArgumentNullException.ThrowIfNull(image, nameof image)
+        let pixels, channels = image.Pixels, image.Channels
+        let colours = if channels % 2 = 0 then channels - 1 else channels
+
+        let picture =
+            Tensor.init (Shape.Of(image.Height, image.Width, colours)) (fun i ->
+                float pixels.Span[i / colours * channels + i % colours])
+
+        let filtered: Tensor<float> = this.Apply picture
+
+        let bytes =
+            Array.init pixels.Length (fun i ->
+                match i % channels with
+                | c when c < colours -> byte (filtered.Span[i / channels * colours + c] + 0.5)
+                | _ -> pixels.Span[i])
+
+        Cnn.Image.Owning(image.Height, image.Width, channels, bytes)
+
+    /// <summary>The sum of (F * n)² over the sum of n² for noise n of N(0, 1): close to <c>NoiseGain</c>.</summary>
+    /// <param name="key">Draws the noise.</param>
+    /// <param name="side">Pixels of each of the rows and columns that are looked at, all of them away from the frame. Default 256.</param>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">There are no pixels.</exception>
+    member this.MeasureNoiseGain(key: Key, [<Optional; DefaultParameterValue(256)>] side: int) =
+        if side < 1 then
+            raise (ArgumentOutOfRangeException(nameof side, side, "There must be at least one pixel."))
+
+        let frame = size / 2
+        let noise = Tensor.init (Shape.Of(side + 2 * frame, side + 2 * frame, 1)) (fun i -> key.Normal(int64 i))
+
+        let power (x: Tensor<float>) =
+            seq {
+                for i in frame .. frame + side - 1 do
+                    for j in frame .. frame + side - 1 do
+                        x[i, j, 0] * x[i, j, 0]
+            }
+            |> Seq.sum
+
+        power (this.Convolve noise) / power noise
+
+    /// <summary>Name and size, as in gaussian 5×5.</summary>
+    override _.ToString() = name + " " + string size + "×" + string size

@@ -53,6 +53,10 @@ internal static class Arguments
     /// <summary>JSON instead of text.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Print one line of JSON and nothing else." };
 
+    /// <summary>Processors to use.</summary>
+    public static Option<int> Threads() => Whole(
+        "--threads", "Processors to use; the result is the same for any number.", Environment.ProcessorCount, smallest: 1);
+
     /// <summary>What to say of a name that is not in the list.</summary>
     public static string Unknown(string what, string word, IReadOnlyList<string> names) =>
         $"There is no {what} '{word}'.{Suggestion.For(word, names)} There are: {string.Join(", ", names)}.";

@@ -27,6 +27,10 @@ internal static class CommandLine
             BenchCommand.Create(),
             DownloadCommand.Create(interruption.Token),
             ConvertCommand.Create(),
+            FiltersCommand.Create(),
+            CatDogCommand.Create(interruption.Token),
+            VanillaCommand.Create(interruption.Token),
+            FixedFiltersCommand.Create(interruption.Token),
         };
 
         // The main job needs no words, and takes its options without its name.

@@ -67,6 +67,22 @@ module Image =
             resampler.Resample(image.Pixels.Span, Span values)
             Image.Owning(height, width, image.Channels, values |> Array.map (fun v -> byte (v + 0.5f)))
 
+    /// <summary>The picture with no side longer than so many pixels, by area; as it is where it has that already.</summary>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">Less than one pixel.</exception>
+    let shrink (side: int) (image: Image) : Image =
+        ArgumentNullException.ThrowIfNull(image, nameof image)
+
+        if side < 1 then
+            raise (ArgumentOutOfRangeException(nameof side, side, "A picture has at least one pixel."))
+
+        let longest = max image.Height image.Width
+
+        if longest <= side then
+            image
+        else
+            let scaled extent = max 1 (int (int64 extent * int64 side / int64 longest))
+            resize Resampling.Area (scaled image.Height) (scaled image.Width) image
+
     let private map channels (write: byte[] -> int -> byte[] -> int -> unit) (image: Image) =
         let source = image.Pixels.ToArray()
         let target = Array.zeroCreate (image.Height * image.Width * channels)

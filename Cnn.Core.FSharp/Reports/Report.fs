@@ -52,6 +52,10 @@ pre { overflow-x: auto; font-size: .8rem; line-height: 1.2; }
     let settings caption (rows: (string * string) list) : Html =
         Html.table caption [ "Name"; "Value" ] (rows |> List.map (fun (name, value) -> name, [ Html.text "td" value ]))
 
+    /// <summary>A table of words: names of the columns, then rows whose first cell names them.</summary>
+    let table caption (heads: string list) (rows: string list list) : Html =
+        Html.table caption heads (rows |> List.map (fun row -> row.Head, row.Tail |> List.map (Html.text "td")))
+
     let private percent (share: float) = (100.0 * share).ToString("0.00", CultureInfo.InvariantCulture) + " %"
 
     /// <summary>Loss and accuracy over the epochs, of training and validation.</summary>

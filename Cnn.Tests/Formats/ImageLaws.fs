@@ -116,3 +116,34 @@ let ``grey is the luma of the colours, RGB of grey repeats it, and alpha is drop
                 let luma = 0.299 * float r + 0.587 * float g + 0.114 * float b
                 same true (abs (luma - float grey.Pixels.Span[i]) <= 0.5 + 1e-9)
     ]
+
+/// 255·v to the nearest byte.
+[<Law>]
+let ``ofPixels ∘ v ∕ 255 is the identity, and what is beyond 0 … 1 is clipped`` (p: Planes) =
+    all [
+        for image in images p do
+            let values = image.Pixels.ToArray() |> Array.map (fun v -> float32 v / 255.0f)
+            exact (view image) (view (Cnn.FSharp.Image.ofPixels image.Shape values))
+            let beyond = values |> Array.map (fun v -> if v > 0.5f then v + 1.0f else v - 1.0f)
+            let clipped = view (Cnn.FSharp.Image.ofPixels image.Shape beyond)
+            exact (view image |> Tensor.map (fun v -> if v > 127.0f then 255.0f else 0.0f)) clipped
+    ]
+
+[<Law>]
+let ``no side of a shrunk picture is longer, and one that is short enough stays as it is`` (p: Planes) (side: byte) =
+    let side = 1 + int side % 12
+
+    all [
+        for image in images p do
+            let shrunk = Images.Shrink(image, side)
+            let longest = max image.Height image.Width
+            same (min side longest) (max shrunk.Height shrunk.Width)
+
+            same
+                true
+                (abs (float shrunk.Height * float image.Width - float shrunk.Width * float image.Height)
+                 <= float longest)
+
+            if longest <= side then
+                exact (view image) (view shrunk)
+    ]

@@ -1,6 +1,7 @@
 /// Fixed filters (SPEC section 9; Fan & Yam 11.2.3).
 module Cnn.Tests.Laws.FilterLaws
 
+open System
 open NUnit.Framework
 open Cnn
 open Cnn.FSharp
@@ -147,3 +148,64 @@ let ``box and Gaussian reduce the variance of noise by Σ F²`` () =
         // Neighbours share cells: at most f² samples count as one.
         let error = expected * sqrt (2.0 * float (f.Size * f.Size) / n)
         Assert.That(inside |> Array.averageBy (fun v -> v * v), Is.EqualTo(expected).Within(6.0 * error), f.Name)
+
+/// Σ_i C(m,i)² = C(2m,m), for rows and columns.
+[<Test>]
+let ``Σ F² is 1 ∕ f² for the box and (C(2m,m) ∕ 4ᵐ)² for the Gaussian of f = m + 1`` () =
+    let rec choose n k = if k = 0 then 1.0 else choose (n - 1) (k - 1) * float n / float k
+
+    for f in [ 1; 3; 5; 7; 9 ] do
+        let m = f - 1
+        Assert.That((Filter.Box f).NoiseGain, Is.EqualTo(1.0 / float (f * f)).Within 1e-15)
+        Assert.That((Filter.Gaussian f).NoiseGain, Is.EqualTo((choose (2 * m) m / 4.0 ** float m) ** 2.0).Within 1e-15)
+
+[<Test>]
+let ``smoothing filters smooth, edge and sharpening filters do not`` () =
+    for f in smoothing do
+        Assert.That(f.IsSmoothing, Is.True, string f)
+
+    for f in edges @ sharpening do
+        Assert.That(f.IsSmoothing, Is.False, string f)
+
+/// Within six standard deviations: at most f² neighbours count as one sample.
+[<Law>]
+let ``measured noise gain = Σ F², and exactly 1 for the identity`` (seed: int) =
+    let side = 64
+
+    all [
+        same 1.0 (Filter.Identity.MeasureNoiseGain(Key.ofSeed seed, side))
+        for f in [ Filter.Box(); Filter.Gaussian(); Filter.Box 5; Filter.SobelVertical; Filter.Laplacian9 ] do
+            let error = f.NoiseGain * sqrt (2.0 * float (f.Size * f.Size)) / float side
+            same true (abs (f.MeasureNoiseGain(Key.ofSeed seed, side) - f.NoiseGain) <= 6.0 * error)
+    ]
+
+[<Test>]
+let ``noise is not measured on no pixels`` () =
+    Assert.Throws<ArgumentOutOfRangeException>(fun () -> Filter.Identity.MeasureNoiseGain(Key.ofSeed 0, 0) |> ignore)
+    |> ignore
+
+/// Colour by colour, whatever stands beside it.
+[<Law>]
+let ``Apply of a picture = Apply of each colour's numbers, rounded; alpha stays`` (p: Planes) =
+    let height, width = p.ImageSize.Height, p.ImageSize.Width
+
+    all [
+        for channels in 1..4 do
+            let bytes = Array.zeroCreate<byte>(height * width * channels)
+            Random(p.Seed).NextBytes bytes
+            let image = Cnn.Image.Of(height, width, channels, ReadOnlySpan bytes)
+
+            for f in [ Filter.Identity; Filter.Gaussian 5; Filter.SobelVertical; Filter.Laplacian9 ] do
+                let filtered: Cnn.Image = f.Apply image
+                same image.Shape filtered.Shape
+
+                for c in 0 .. channels - 1 do
+                    let plane (image: Cnn.Image) =
+                        Tensor.init (Shape.Of(height, width, 1)) (fun i -> float image.Pixels.Span[i * channels + c])
+
+                    if channels % 2 = 0 && c = channels - 1 then
+                        exact (plane image) (plane filtered)
+                    else
+                        let expected: Tensor<float> = f.Apply(plane image)
+                        exact (expected |> Tensor.map (fun v -> floor (v + 0.5))) (plane filtered)
+    ]

@@ -195,7 +195,8 @@ let ``null is refused by name`` () =
 
     for name, (act: unit -> unit) in
         [
-            "picture", (fun () -> Filter.Identity.Apply none |> ignore)
+            "picture", (fun () -> Filter.Identity.Apply(none: Tensor<float>) |> ignore)
+            "image", (fun () -> Filter.Identity.Apply(none: Cnn.Image) |> ignore)
             "picture", (fun () -> Filter.Identity.Convolve none |> ignore)
             "name", (fun () -> Filter.Create(none, 1, ReadOnlySpan [| 1.0 |]) |> ignore)
             "statistics", (fun () -> data.Normalize none |> ignore)
