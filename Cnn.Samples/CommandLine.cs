@@ -22,6 +22,8 @@ internal static class CommandLine
             TrainCommand.Create(interruption.Token),
             EvaluateCommand.Create(interruption.Token),
             PredictCommand.Create(),
+            InspectCommand.Create(interruption.Token),
+            ExplainCommand.Create(interruption.Token),
             SummaryCommand.Create(),
             BenchCommand.Create(),
             DownloadCommand.Create(interruption.Token),

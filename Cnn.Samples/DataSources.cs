@@ -51,11 +51,12 @@ internal static class DataSources
 
     private static string[] Forms => [.. Kinds.Select(kind => kind.Form)];
 
-    public static Option<DataSource> Option() => new("--data")
+    /// <param name="standard">The source that is taken where none is given: one without a parameter.</param>
+    public static Option<DataSource> Option(string standard = "synthetic") => new("--data")
     {
         HelpName = "SOURCE",
         Description = $"The pictures: {string.Join(", ", Forms)}.",
-        DefaultValueFactory = _ => Kinds[0].Source(""),
+        DefaultValueFactory = _ => Kinds.First(kind => kind.Name == standard).Source(""),
         CustomParser = argument =>
         {
             var text = argument.Tokens[0].Value;
