@@ -78,7 +78,7 @@ module ReceptiveField =
                 )
             )
 
-        let step struct (field: ReceptiveField, shape: Shape) (part: Primitive<'T>) =
+        let step (struct (field: ReceptiveField, shape: Shape)) (part: Primitive<'T>) =
             let next =
                 match part.Spec with
                 | Conv2D c ->

@@ -1,7 +1,8 @@
 using System.Globalization;
 using Cnn.Fluent;
-using Cnn.FSharp;
 using Microsoft.FSharp.Collections;
+using Html = Cnn.FSharp.Html;
+using Report = Cnn.FSharp.Report;
 
 namespace Cnn.Samples;
 

@@ -1,4 +1,3 @@
-using System.Text;
 using Cnn.Fluent;
 
 namespace Cnn.Samples;
@@ -30,7 +29,7 @@ internal sealed class OutputFolder
         var temporary = Path.Combine(_path, $".{name}.{Guid.NewGuid():N}");
         try
         {
-            File.WriteAllText(temporary, text, Encoding.UTF8);
+            File.WriteAllText(temporary, text);
             File.Move(temporary, Path.Combine(_path, name), overwrite: true);
         }
         finally

@@ -2,10 +2,12 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using Cnn.Fluent;
-using Cnn.FSharp;
 using Cnn.Samples.Rendering;
 using Microsoft.FSharp.Collections;
 using Microsoft.FSharp.Core;
+using Html = Cnn.FSharp.Html;
+using Report = Cnn.FSharp.Report;
+using Trial = Cnn.FSharp.IOrQTrial<float>;
 
 namespace Cnn.Samples.Commands;
 
@@ -54,8 +56,8 @@ internal static class ExplainCommand
         Dataset Fit(Dataset pictures) => DataSources.Fit(pictures, job.Data, Net, network.Input, network.OutputShape);
         var backend = Simd.Backend<float>(job.Threads);
         var clock = Stopwatch.StartNew();
-        var settings = FuncConvert.FromFunc<TrainingSettings, TrainingSettings>(defaults => defaults.With(_ => { }, cancellationToken));
-        var trials = IOrQ.run(backend, settings, job.Epochs, job.Seed, Fit(train), Fit(test)).ToArray();
+        var settings = FuncConvert.FromFunc<FSharp.TrainingSettings, FSharp.TrainingSettings>(defaults => defaults.With(_ => { }, cancellationToken));
+        var trials = FSharp.IOrQ.run(backend, settings, job.Epochs, job.Seed, Fit(train), Fit(test)).ToArray();
         if (cancellationToken.IsCancellationRequested)
         {
             throw new OperationCanceledException(message, cancellationToken);
@@ -74,7 +76,7 @@ internal static class ExplainCommand
         }
 
         Print(trials, clock.Elapsed);
-        HalfBlocks.Print(maps.Where((_, i) => i % PicturesOfEach == 0).SelectMany(shown => shown.Pictures));
+        HalfBlocks.Print(maps.Where((_, i) => i % PicturesOfEach == 0).SelectMany(shown => shown));
         if (output is not null)
         {
             Console.WriteLine($"Written: {string.Join(", ", output.Files)}");
@@ -82,25 +84,24 @@ internal static class ExplainCommand
     }
 
     /// <summary>The first pictures of each class, and what each filter makes of them, clipped to [0, 1] as in the source.</summary>
-    private static IReadOnlyList<Shown> Maps(Backend<float> backend, IReadOnlyList<IOrQTrial<float>> trials, Dataset test)
+    private static IReadOnlyList<(string Title, Image Picture)[]> Maps(Backend<float> backend, IReadOnlyList<Trial> trials, Dataset test)
     {
-        Image Map(IOrQTrial<float> trial, int index)
+        Image Map(Trial trial, int index)
         {
             var pixels = Tensor<float>.Of(test.Shape, test.Picture(index));
-            var map = Inspect.featureMaps(backend, trial.Network, "conv2d", pixels).Single();
+            var map = FSharp.Inspect.featureMaps(backend, trial.Network, "conv2d", pixels).Single();
             return InspectImages.Picture(Tensor<double>.Of(map.Shape, Array.ConvertAll(map.ToArray(), v => Math.Clamp((double)v, 0, 1))));
         }
 
-        Shown Show(int index)
+        (string, Image)[] Show(int index)
         {
             var picture = Tensor<double>.Of(test.Shape, Array.ConvertAll(test.Picture(index), pixel => (double)pixel));
             var name = test.ClassNames[test.Labels[index]];
-            return new Shown(
-                name,
-                [
-                    ($"{name}, picture {index}", InspectImages.Picture(picture)),
-                    .. trials.Select(trial => ($"{name}, {trial.Name}", Map(trial, index))),
-                ]);
+            return
+            [
+                ($"{name}, picture {index}", InspectImages.Picture(picture)),
+                .. trials.Select(trial => ($"{name}, {trial.Name}", Map(trial, index))),
+            ];
         }
 
         var chosen = Enumerable.Range(0, 2).SelectMany(label => Enumerable.Range(0, test.Count).Where(i => test.Labels[i] == label).Take(PicturesOfEach));
@@ -108,14 +109,14 @@ internal static class ExplainCommand
     }
 
     private static void Write(
-        ExplainSettings job, IReadOnlyList<IOrQTrial<float>> trials, IReadOnlyList<Shown> maps, IReadOnlyList<string> classNames, TimeSpan time, OutputFolder output)
+        ExplainSettings job, IReadOnlyList<Trial> trials, IReadOnlyList<(string Title, Image Picture)[]> maps, IReadOnlyList<string> classNames, TimeSpan time, OutputFolder output)
     {
         foreach (var (trial, name) in trials.Zip(["learned", "hand-made-kept", "hand-made-refitted"]))
         {
             output.Write($"filter-{name}.png", InspectImages.Enlarge(FSharp.InspectImages.filter(trial.Kernel), PictureSide));
         }
 
-        var all = maps.SelectMany(shown => shown.Pictures).ToArray();
+        var all = maps.SelectMany(shown => shown).ToArray();
         output.Write("feature-maps.png", InspectImages.Sheet(all.Select(p => InspectImages.Enlarge(p.Picture, PictureSide)), trials.Count + 1));
 
         static FSharpList<T> List<T>(IEnumerable<T> items) => ListModule.OfSeq(items);
@@ -142,7 +143,7 @@ internal static class ExplainCommand
         output.Write("report.html", Report.page("I or Q: what one filter sees", List(sections)));
     }
 
-    private static IEnumerable<(string Name, string Value)> Measures(IOrQTrial<float> trial) =>
+    private static IEnumerable<(string Name, string Value)> Measures(Trial trial) =>
     [
         ("training loss", Number(trial.Train.Loss)),
         ("training accuracy", Percent(trial.Train.Accuracy)),
@@ -151,13 +152,13 @@ internal static class ExplainCommand
     ];
 
     /// <summary>As in "[−0.55 0.04 0.63; …], b = −0.4".</summary>
-    private static string Formula(IOrQTrial<float> trial)
+    private static string Formula(Trial trial)
     {
         var rows = trial.Kernel.ToArray().Chunk(3).Select(row => string.Join(' ', row.Select(weight => Number(weight))));
         return $"K = [{string.Join("; ", rows)}], b = {Number(trial.Bias)}";
     }
 
-    private static void Print(IReadOnlyList<IOrQTrial<float>> trials, TimeSpan time)
+    private static void Print(IReadOnlyList<Trial> trials, TimeSpan time)
     {
         foreach (var trial in trials)
         {
@@ -170,7 +171,7 @@ internal static class ExplainCommand
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Time {time.TotalSeconds:F1} s"));
     }
 
-    private static void PrintJson(ExplainSettings job, IReadOnlyList<IOrQTrial<float>> trials, TimeSpan time) => Json.Print(writer =>
+    private static void PrintJson(ExplainSettings job, IReadOnlyList<Trial> trials, TimeSpan time) => Json.Print(writer =>
     {
         writer.WriteString("data", job.Data.Text);
         writer.WriteNumber("epochs", job.Epochs);
@@ -197,8 +198,4 @@ internal static class ExplainCommand
     private static string Number(double value) => value.ToString("0.####", CultureInfo.InvariantCulture);
 
     private static string Percent(double share) => string.Create(CultureInfo.InvariantCulture, $"{100 * share:F2} %");
-
-    /// <param name="ClassName">The class of the picture.</param>
-    /// <param name="Pictures">The picture, then its map by each filter.</param>
-    private sealed record Shown(string ClassName, IReadOnlyList<(string Title, Image Picture)> Pictures);
 }

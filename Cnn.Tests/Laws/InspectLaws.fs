@@ -241,7 +241,7 @@ let ``a unit after LeNet-5's second pooling sees 16×16 pixels, every 4×4`` () 
     let field = ReceptiveField.ofLayer network "average_pooling2d_1"
     Assert.That(string field, equalTo "16×16 every 4×4")
     Assert.That((field.Top, field.Left), equalTo (0, 0))
-    Assert.That(string (ReceptiveField.ofLayer network "dense").Size, equalTo "32×32")
+    Assert.That(string ((ReceptiveField.ofLayer network "dense").Size), equalTo "32×32")
 
 [<Law>]
 let ``filters[f][u,v,c] = K[u,v,c,f], trained or frozen`` (s: Sliding) =
