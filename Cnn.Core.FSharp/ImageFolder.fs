@@ -179,7 +179,8 @@ module ImageFolder =
         if readable.Length = 0 then
             raise (FileNotFoundException("The sub-folders of " + directory + " have no pictures.", directory))
 
-        Dataset.Create(
+        Dataset.Bounded(
+            1.0,
             options.Shape,
             readable |> Array.map (fun i -> labels[i]),
             folders |> Array.map (fun folder -> string (Path.GetFileName folder)),

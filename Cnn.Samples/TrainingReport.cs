@@ -2,8 +2,10 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Cnn.Fluent;
+using Cnn.FSharp;
 using Cnn.Samples.Commands;
 using Cnn.Samples.Rendering;
+using Microsoft.FSharp.Collections;
 
 namespace Cnn.Samples;
 
@@ -11,6 +13,7 @@ namespace Cnn.Samples;
 internal sealed class TrainingReport
 {
     private const int CalibrationBins = 15;
+    private const int PicturesShown = 24;
 
     private static readonly int[] TopRanks = [2, 3, 5];
 
@@ -25,10 +28,46 @@ internal sealed class TrainingReport
 
     public void Write(TrainSettings job, FitResult result, Evaluation evaluation, Dataset test)
     {
+        Write("report.html", Page(job, result, evaluation, test));
         Write("history.csv", Csv(result.History));
         Write("history.json", Json.Text(writer => WriteHistory(writer, result.History), isIndented: true) + "\n");
         Write("metrics.json", Json.Text(writer => WriteMetrics(writer, job, result, evaluation, test), isIndented: true) + "\n");
     }
+
+    private static string Page(TrainSettings job, FitResult result, Evaluation evaluation, Dataset test)
+    {
+        var matrix = evaluation.ConfusionMatrix;
+        var predictions = result.Model.Predict(test);
+        var wrong = Enumerable.Range(0, test.Count)
+            .Where(i => predictions[i].Class != test.Labels[i])
+            .OrderByDescending(i => predictions[i].Probabilities[predictions[i].Class])
+            .Take(PicturesShown);
+        string[][] settings =
+        [
+            ["network", job.Net], ["data", job.Data.Text], ["preset", job.Choices.Preset ?? "none"], ["optimiser", $"{job.Fit.Optimizer}"],
+            ["schedule", job.Choices.Schedule ?? "constant"], ["batch size", $"{job.Fit.BatchSize}"], ["epochs", $"{result.History.Count}"],
+            ["augmentation", $"{job.Fit.Augmentation}"], ["validation share", Invariant($"{job.Fit.ValidationFraction}")],
+            ["seed", $"{job.Fit.Seed}"], ["training time", Invariant($"{result.Duration.TotalSeconds:F1} s on {job.Threads} × {result.Model.InstructionSet}")],
+            ["weights", result.Model.WeightHash],
+        ];
+        return FSharp.Report.page(
+            $"{job.Net} on {job.Data}",
+            ListModule.OfSeq(
+            [
+                FSharp.Report.paragraph(Invariant($"Test accuracy {100 * evaluation.Accuracy:F2} % of {matrix.Total} pictures, loss {evaluation.Loss:F4}.")),
+                FSharp.Report.section("Learning curves", [FSharp.Report.curves(ListModule.OfSeq(result.History))]),
+                FSharp.Report.section("Classes", [FSharp.Report.confusion(matrix), FSharp.Report.classes(matrix)]),
+                FSharp.Report.section("Samples", [Pictures(test, Enumerable.Range(0, Math.Min(PicturesShown, test.Count)), i => test.ClassNames[test.Labels[i]])]),
+                FSharp.Report.section("Taken for another class, the surest first", [Pictures(test, wrong, i => Invariant($"{test.ClassNames[test.Labels[i]]} taken for {predictions[i].ClassName}, {100 * predictions[i].Probabilities[predictions[i].Class]:F0} %"))]),
+                FSharp.Report.section("Network", [FSharp.Report.preformatted(result.Model.Summary(job.Net))]),
+                FSharp.Report.section("Settings", [FSharp.Report.settings("Settings", ListModule.OfSeq(settings.Select(row => Tuple.Create(row[0], row[1]))))]),
+            ]));
+    }
+
+    private static Html Pictures(Dataset pictures, IEnumerable<int> positions, Func<int, string> words) => FSharp.Report.pictures(
+        ListModule.OfSeq(positions.Select(i => Tuple.Create(FSharp.Image.ofPixels(pictures.Shape, pictures.Picture(i)), words(i)))));
+
+    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>The file is there as a whole or not at all.</summary>
     private void Write(string name, string text)
@@ -78,12 +117,12 @@ internal sealed class TrainingReport
         var outputs = predictions[0].Probabilities.Count;
         writer.WriteNumber("accuracy", evaluation.Accuracy);
         writer.WriteReal("loss", evaluation.Loss);
-        writer.WriteReal("logLoss", Metrics.LogLoss(predictions, labels));
-        writer.WriteReal("calibrationError", Metrics.CalibrationError(predictions, labels, CalibrationBins));
+        writer.WriteReal("logLoss", Fluent.Metrics.LogLoss(predictions, labels));
+        writer.WriteReal("calibrationError", Fluent.Metrics.CalibrationError(predictions, labels, CalibrationBins));
         writer.WriteStartObject("topK");
         foreach (var rank in TopRanks.Where(rank => rank < outputs))
         {
-            writer.WriteNumber(rank.ToString(CultureInfo.InvariantCulture), Metrics.TopKAccuracy(predictions, labels, rank));
+            writer.WriteNumber(rank.ToString(CultureInfo.InvariantCulture), Fluent.Metrics.TopKAccuracy(predictions, labels, rank));
         }
 
         writer.WriteEndObject();

@@ -97,3 +97,9 @@ module Image =
         | 3 -> image
         | 4 -> image |> map 3 (fun source p target q -> Array.blit source p target q 3)
         | _ -> image |> map 3 (fun source p target q -> Array.fill target q 3 source[p])
+
+    /// <summary>Numbers of [0, 1], row by row, channels last, as bytes: 255·v rounded, what lies outside clipped.</summary>
+    /// <exception cref="T:Cnn.ShapeException">The shape is no picture's of 1 to 4 channels, or has not as many numbers.</exception>
+    let ofPixels (shape: Shape) (pixels: float32[]) : Image =
+        let toByte (v: float32) = byte (MathF.Round(255.0f * Math.Clamp(v, 0.0f, 1.0f)))
+        Image.Owning(shape[0], shape[1], shape[2], Array.map toByte pixels)

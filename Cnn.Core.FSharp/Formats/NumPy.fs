@@ -168,7 +168,7 @@ module NumPy =
         | _ -> refuse file start known descr
 
     /// Position in column-major order of each position in row-major order.
-    let private fortranPosition (shape: Shape) (position: int) =
+    let private fortranPosition (shape: Shape) : int -> int =
         let strides = Array.scan (*) 1 (shape.Extents.ToArray())
 
         let rec walk axis position offset =
@@ -177,7 +177,7 @@ module NumPy =
             else
                 walk (axis - 1) (position / shape[axis]) (offset + position % shape[axis] * strides[axis])
 
-        walk (shape.Rank - 1) position 0
+        fun position -> walk (shape.Rank - 1) position 0
 
     /// The elements row-major and little-endian.
     let private normal (header: Header) elementType isBigEndian (data: ReadOnlyMemory<byte>) =
@@ -188,10 +188,10 @@ module NumPy =
             data
         else
             let target = Array.zeroCreate data.Length
+            let source = if isColumnMajor then fortranPosition header.Shape else id
 
             for i in 0 .. header.Shape.Size - 1 do
-                let source = if isColumnMajor then fortranPosition header.Shape i else i
-                data.Span.Slice(source * width, width).CopyTo(Span(target, i * width, width))
+                data.Span.Slice(source i * width, width).CopyTo(Span(target, i * width, width))
 
             if isBigEndian then
                 for at in 0..word .. target.Length - 1 do

@@ -22,7 +22,9 @@ internal static class ConvertCommand
         var command = new Command("convert", "Writes a saved model for other programs.") { file, format, layout, target };
         command.Validators.Add(line =>
         {
-            if (line.GetValue(format) == NumPy && line.GetValue(layout) is not null)
+            // Words, not values: a wrong value has an error of its own.
+            if (line.GetResult(layout) is { Implicit: false }
+                && line.GetResult(format)?.Tokens is [var word] && word.Value.Equals(NumPy, StringComparison.OrdinalIgnoreCase))
             {
                 line.AddError($"--layout is for --to {Onnx}: weights alone have none.");
             }

@@ -29,7 +29,13 @@ internal static class TrainCommand
             Announce(job, model, train, test);
         }
 
-        var options = job.Fit with { Warnings = new Warnings() };
+        using var page = job.Port is { } port ? LiveReport.Start($"{job.Net} on {job.Data}", port) : null;
+        if (page is not null)
+        {
+            Console.Error.WriteLine($"The training is shown at {page.Address}");
+        }
+
+        var options = job.Fit with { Warnings = new Warnings(), EpochProgress = page };
         var result = TrainingDisplay.Run(model, train, options, job.IsJson, cancellationToken);
         if (job.Recalibrate)
         {
@@ -43,6 +49,7 @@ internal static class TrainCommand
 
         var evaluation = result.Model.Evaluate(test, job.Fit.Loss);
         report?.Write(job, result, evaluation, test);
+        page?.End(Invariant($"Done: test accuracy {100 * evaluation.Accuracy:F2} %"));
         if (job.IsJson)
         {
             PrintJson(job, result, evaluation);

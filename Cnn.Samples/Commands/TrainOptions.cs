@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
 using Cnn.Fluent;
 
 namespace Cnn.Samples.Commands;
@@ -13,10 +14,11 @@ namespace Cnn.Samples.Commands;
 /// <param name="Threads">Processors to use.</param>
 /// <param name="Recalibrate">Whether the statistics of batch normalisation are taken anew after training.</param>
 /// <param name="ModelFile">Where the model is written; null for nowhere.</param>
+/// <param name="Port">Where a page shows the training while it goes on, 0 for any port that is free; null for nowhere.</param>
 /// <param name="Folder">Where the results are written; null for nowhere.</param>
 /// <param name="IsJson">Whether one line of JSON is all that is printed.</param>
 internal sealed record TrainSettings(
-    string Net, DataSource Data, FitOptions Fit, TrainChoices Choices, Precision Precision, int Threads, bool Recalibrate, string? ModelFile, string? Folder, bool IsJson);
+    string Net, DataSource Data, FitOptions Fit, TrainChoices Choices, Precision Precision, int Threads, bool Recalibrate, string? ModelFile, int? Port, string? Folder, bool IsJson);
 
 /// <summary>Choices that a finished optimiser does not tell; null where none was made.</summary>
 /// <param name="Preset">Whose settings were taken.</param>
@@ -76,7 +78,17 @@ internal sealed class TrainOptions
     private readonly Option<string?> _out = new("--out")
     {
         HelpName = "DIR",
-        Description = "Write history.csv, history.json and metrics.json there.",
+        Description = "Write report.html, history.csv, history.json and metrics.json there.",
+    };
+
+    private readonly Option<int?> _serve = new("--serve")
+    {
+        HelpName = "PORT",
+        Arity = ArgumentArity.ZeroOrOne,
+        Description = "Show the training on a page of this machine, renewed after each epoch; without PORT, any that is free.",
+        CustomParser = argument => argument.Tokens is [] ? 0
+            : int.TryParse(argument.Tokens[0].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port <= 65535 ? port
+            : Arguments.Refuse<int?>(argument, $"A port is a whole number from 0 to 65535, not '{argument.Tokens[0].Value}'."),
     };
     private readonly Option<bool> _json = Arguments.Json();
 
@@ -85,7 +97,7 @@ internal sealed class TrainOptions
         Option[] options =
         [
             _net, _data, _preset, _epochs, _batch, _optimizer, _rate, _schedule, _weightDecay, _l2, _augment, _validation, _earlyStopping,
-            _recalibrate, _precision, _seed, _threads, _checkpoint, _resume, _save, _out, _json,
+            _recalibrate, _precision, _seed, _threads, _checkpoint, _resume, _save, _serve, _out, _json,
         ];
         Array.ForEach(options, command.Options.Add);
         command.Validators.Add(RefusePresetOfNobody);
@@ -126,6 +138,7 @@ internal sealed class TrainOptions
             line.GetValue(_threads),
             line.GetValue(_recalibrate) ?? (choice is { Net: null } && net == RecalibratedPreset),
             line.GetValue(_save),
+            line.GetValue(_serve),
             line.GetValue(_out),
             line.GetValue(_json));
     }

@@ -26,7 +26,14 @@ internal static class TrainingDisplay
                     meter.Report(progress);
                     show(progress);
                 }),
-                EpochProgress = isQuiet ? null : new Reporter<EpochResult>(result => PrintValidation(result, options.Epochs)),
+                EpochProgress = new Reporter<EpochResult>(result =>
+                {
+                    options.EpochProgress?.Report(result);
+                    if (!isQuiet)
+                    {
+                        PrintValidation(result, options.Epochs);
+                    }
+                }),
             },
             cancellationToken);
 

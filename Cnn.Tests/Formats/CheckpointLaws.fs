@@ -286,7 +286,7 @@ let trainForEver (folder: string) =
     Checkpoint.fit folder true backend settings None say Int32.MaxValue data model |> ignore
 
 /// A process that puts an epoch aside again and again is killed at any moment, again and again, and always goes on from
-/// the last epoch that it told of, or a later one.
+/// the last epoch that it told of, or a later one; every file is whole.
 [<Test>]
 let ``killed at any moment, training goes on from the last epoch put aside`` () =
     inFolder (fun folder ->
@@ -309,6 +309,10 @@ let ``killed at any moment, training goes on from the last epoch put aside`` () 
             Thread.Sleep(7 * kill % 23)
             child.Kill()
             child.WaitForExit()
+
+            for file in Directory.GetFiles(folder, "epoch-*.safetensors") do
+                read (File.ReadAllBytes file) |> ignore
+
             let _, checkpoint = (latest folder).Value
             Assert.That(checkpoint.State.History.Length, Is.GreaterThanOrEqualTo told)
             Assert.That(checkpoint.State.Last.Optimizer.Step, equalTo (3 * checkpoint.State.History.Length)))

@@ -13,7 +13,8 @@ open Cnn.Tests.Laws.Closeness
 
 /// Markup as a tree: what is no well-formed XML raises. Void elements are closed first.
 let private parse (html: string) =
-    XDocument.Parse("<all>" + Regex.Replace(html, "<(br|img|link|meta)\\b([^>]*)>", "<$1$2/>") + "</all>")
+    let closed = Regex.Replace(html, "<(br|img|link|meta)\\b([^>]*)>", "<$1$2/>")
+    XDocument.Parse("<all>" + closed + "</all>", LoadOptions.PreserveWhitespace)
 
 let private elements name (tree: XDocument) =
     tree.Descendants() |> Seq.filter (fun e -> e.Name.LocalName = name) |> List.ofSeq
