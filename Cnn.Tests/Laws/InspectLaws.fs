@@ -231,7 +231,8 @@ let ``the first and the last pixel of a receptive field within the picture chang
 
                  if top >= 0 && left >= 0 && bottom < height && right < width then
                      for pixel in [ top * width + left; bottom * width + right ] do
-                         same true (changed network x pixel 1e6)[unit * shape[2]]
+                         let units = changed network x pixel 1e6
+                         same true units[unit * shape[2]]
          ])
 
 /// 1 + (5−1) + (2−1)·1 + (5−1)·2 + (2−1)·2 = 16 pixels, four apart.
@@ -403,7 +404,8 @@ let ``pixels of 0 to 1 become the bytes that they came from; a sheet holds every
     let bytes n = Array.init (height * width * channels) (fun i -> byte (r.Seed + 37 * i + 91 * n))
 
     let image n =
-        InspectImages.Picture(Tensor.init (Shape.Of(height, width, channels)) (fun i -> float (bytes n)[i] / 255.0))
+        let source = bytes n
+        InspectImages.Picture(Tensor.init (Shape.Of(height, width, channels)) (fun i -> float source[i] / 255.0))
 
     let images = List.init (1 + r.Seed % 5) image
     let columns = 1 + r.Seed % 3
@@ -451,7 +453,11 @@ let ``maps in colour: white at 0, red above, blue below; a glow where the map is
 [<Test>]
 let ``what a model shows of itself = what the core shows of its network`` () =
     let builder =
-        Fluent.Network.Input(9, 8, 1).Conv2D(3, Size.Square 3, Conv2DOptions(Activation = Activation.ReLU)).Flatten().Dense(3, Activation.Softmax)
+        Fluent.Network
+            .Input(Shape.Of(9, 8, 1))
+            .Conv2D(3, Size.Square 3, Conv2DOptions(Activation = Activation.ReLU))
+            .Flatten()
+            .Dense(3, DenseOptions(Activation = Activation.Softmax))
 
     let model = builder.Build(5, Precision.Double)
 
@@ -466,7 +472,7 @@ let ``what a model shows of itself = what the core shows of its network`` () =
     let pixels: Tensor<float32> = Draw.reals 7 (Shape.Of(9, 8, 1))
     let x = Tensor.map float pixels
     let look = model.Inspect()
-    let is (expected: Tensor<float>) (actual: Tensor<float>) = Assert.That(actual = expected, Is.True)
+    let is (expected: Tensor<float>) (actual: Tensor<float>) = Assert.That((actual = expected), Is.True)
     let are (expected: Tensor<float> list) (actual: Tensor<float> seq) = List.iter2 is expected (List.ofSeq actual)
 
     let data = labelled { Count = 2; Input = [ 9; 8; 1 ]; Specs = []; Seed = 3 }
