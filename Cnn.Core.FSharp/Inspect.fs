@@ -82,7 +82,12 @@ module Inspect =
     /// <param name="name">Any layer, as the summary names it; its own activation is applied.</param>
     /// <param name="picture">H×W×C, as the network's input.</param>
     /// <exception cref="T:System.ArgumentException">There is no such layer, or the picture has another shape.</exception>
-    let featureMaps (backend: Backend<'T>) (network: Network<'T>) (name: string) (picture: Tensor<'T>) : Tensor<'T> list =
+    let featureMaps
+        (backend: Backend<'T>)
+        (network: Network<'T>)
+        (name: string)
+        (picture: Tensor<'T>)
+        : Tensor<'T> list =
         let y = (Network.run (context backend) (upTo network name) (batch network picture)).Output
 
         if y.Shape.Rank = 4 then
@@ -179,7 +184,11 @@ module Inspect =
         let maps = Layer.answer ignore (context backend) below (batch network picture)
 
         if maps.Shape.Rank <> 4 then
-            refuse name "feature maps of height×width×channels" (string maps.Shape.Sample) "Choose a layer before Flatten."
+            refuse
+                name
+                "feature maps of height×width×channels"
+                (string maps.Shape.Sample)
+                "Choose a layer before Flatten."
 
         let height, width, channels = maps.Shape[1], maps.Shape[2], maps.Shape[3]
         let slopes = gradient backend above target maps

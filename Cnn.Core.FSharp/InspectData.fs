@@ -135,6 +135,7 @@ module InspectData =
     /// <exception cref="T:Cnn.ShapeException">The pictures have another shape.</exception>
     let judge (backend: Backend<'T>) (network: Network<'T>) (dataset: Dataset) : JudgedPicture list =
         let outputs = Predictor(backend, network).Run dataset
+
         Metrics.predicted 0.5 outputs
         |> Seq.mapi (fun n predicted -> {
             Picture = n

@@ -48,10 +48,7 @@ module ReceptiveField =
             Height = field.Size.Height + (g.KernelHeight - 1) * g.DilationY * field.Stride.Height
             Width = field.Size.Width + (g.KernelWidth - 1) * g.DilationX * field.Stride.Width
         }
-        Stride = {
-            Height = field.Stride.Height * g.StrideY
-            Width = field.Stride.Width * g.StrideX
-        }
+        Stride = { Height = field.Stride.Height * g.StrideY; Width = field.Stride.Width * g.StrideX }
         Top = field.Top - g.PadTop * field.Stride.Height
         Left = field.Left - g.PadLeft * field.Stride.Width
     }

@@ -50,7 +50,11 @@ module IOrQ =
     let bestBias (backend: Backend<'T>) (dataset: Dataset) (network: Network<'T>) =
         let network = withFilter network.Parameters[0] 0.0 network
         let layer, _ = Network.fuse (Network.standardLoss network) network.Layer
-        let logits = (Predictor(backend, { network with Layer = layer }).Run dataset).ToArray() |> Array.map Number.toFloat
+
+        let logits =
+            (Predictor(backend, { network with Layer = layer }).Run dataset).ToArray()
+            |> Array.map Number.toFloat
+
         let slope = network.Parameters[2].ToArray() |> Array.sumBy Number.toFloat
         let wanted = dataset.Labels |> Seq.averageBy float
         let share shift = logits |> Array.averageBy (fun u -> 1.0 / (1.0 + exp -(u + shift)))
@@ -84,7 +88,8 @@ module IOrQ =
 
     /// <summary>
     /// The network with the filter that it learned; with the hand-made filter and the dense layer kept, its bias chosen by
-    /// the training loss; and with the hand-made filter and the dense layer learned anew.
+    /// the training loss; the same with the hand-made filter times ⟨K, F⟩/⟨F, F⟩, as near to the learned one as its scale
+    /// and sign can be; and with the hand-made filter and the dense layer learned anew.
     /// </summary>
     /// <remarks>Trained as in the source: Adam, batches of 32, binary cross-entropy.</remarks>
     /// <param name="backend">What computes.</param>
@@ -107,11 +112,20 @@ module IOrQ =
         let learn network = (Fitting.fit backend settings None ignore epochs train network).Network
         let trial = trial backend train test
         let learned = learn start
-        let kept = learned |> withFilter handMade 0.0
+
+        // With another filter, at the bias that suits it and the dense layer best.
+        let keep kernel =
+            let kept = withFilter kernel 0.0 learned
+            withFilter kernel (bestBias backend train kept) kept
+
+        let scale = Tensor.dot learned.Parameters[0] handMade / Tensor.dot (handMade: Tensor<'T>) handMade
         let refitted = start |> withFilter handMade HandMadeBias |> Network.freeze ((=) "conv2d") |> learn
 
         [
             trial "learned" learned
-            trial "hand-made, dense layer kept" (withFilter handMade (bestBias backend train kept) kept)
+            trial "hand-made, dense layer kept" (keep handMade)
+            trial
+                "hand-made at the learned scale, dense layer kept"
+                (keep (Tensor.scale (Number.ofFloat scale) handMade))
             trial "hand-made, dense layer refitted" refitted
         ]

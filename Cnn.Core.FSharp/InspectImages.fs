@@ -10,7 +10,10 @@ module InspectImages =
 
     /// 0 … 1 → 0 … 255.
     let private shade (share: float) =
-        if Double.IsNaN share then 0uy else byte (Math.Clamp(share, 0.0, 1.0) * 255.0 + 0.5)
+        if Double.IsNaN share then
+            0uy
+        else
+            byte (Math.Clamp(share, 0.0, 1.0) * 255.0 + 0.5)
 
     let private ratio part whole = if whole > 0.0 then part / whole else 0.0
 
@@ -23,7 +26,10 @@ module InspectImages =
 
         if shape.Rank <> 3 || not (List.contains shape[2] channels) || shape.Size = 0 then
             let expected = "height×width×" + String.Join(" or ", channels)
-            raise (ShapeException("InspectImages", what + " of " + expected, string shape, "Show its channels one by one."))
+
+            raise (
+                ShapeException("InspectImages", what + " of " + expected, string shape, "Show its channels one by one.")
+            )
 
     /// <summary>Pixels as they are where all lie in 0 … 1, else from the least to the largest: H×W×1 or H×W×3.</summary>
     /// <exception cref="T:Cnn.ShapeException">The tensor is no such picture.</exception>
@@ -45,7 +51,13 @@ module InspectImages =
         let known = finite numbers
         let low = if known.Length = 0 then 0.0 else Array.min known
         let span = if known.Length = 0 then 0.0 else Array.max known - low
-        Image.Owning(map.Shape[0], map.Shape[1], 1, numbers |> Array.map (fun value -> shade (ratio (value - low) span)))
+
+        Image.Owning(
+            map.Shape[0],
+            map.Shape[1],
+            1,
+            numbers |> Array.map (fun value -> shade (ratio (value - low) span))
+        )
 
     /// <summary>A map with a sign: blue below 0, white at 0, red above, full at the largest magnitude: H×W×1 → RGB.</summary>
     /// <exception cref="T:Cnn.ShapeException">The tensor is no such map.</exception>
@@ -78,7 +90,9 @@ module InspectImages =
         let colour i value =
             let heat = ratio (max 0.0 value) largest
             let tone = 0.7 * float grey.Pixels.Span[i] / 255.0
-            [| tone + heat * (1.0 - tone); tone * (1.0 - heat) + 0.2 * heat; tone * (1.0 - heat) |] |> Array.map shade
+
+            [| tone + heat * (1.0 - tone); tone * (1.0 - heat) + 0.2 * heat; tone * (1.0 - heat) |]
+            |> Array.map shade
 
         Image.Owning(grey.Height, grey.Width, 3, Array.mapi colour numbers |> Array.concat)
 

@@ -83,14 +83,14 @@ internal static class ExplainCommand
         }
     }
 
-    /// <summary>The first pictures of each class, and what each filter makes of them, clipped to [0, 1] as in the source.</summary>
+    /// <summary>The first pictures of each class, and what each filter makes of them.</summary>
     private static IReadOnlyList<(string Title, Image Picture)[]> Maps(Backend<float> backend, IReadOnlyList<Trial> trials, Dataset test)
     {
         Image Map(Trial trial, int index)
         {
             var pixels = Tensor<float>.Of(test.Shape, test.Picture(index));
             var map = FSharp.Inspect.featureMaps(backend, trial.Network, "conv2d", pixels).Single();
-            return InspectImages.Picture(Tensor<double>.Of(map.Shape, Array.ConvertAll(map.ToArray(), v => Math.Clamp((double)v, 0, 1))));
+            return FSharp.InspectImages.map(map);
         }
 
         (string, Image)[] Show(int index)
@@ -111,7 +111,7 @@ internal static class ExplainCommand
     private static void Write(
         ExplainSettings job, IReadOnlyList<Trial> trials, IReadOnlyList<(string Title, Image Picture)[]> maps, IReadOnlyList<string> classNames, TimeSpan time, OutputFolder output)
     {
-        foreach (var (trial, name) in trials.Zip(["learned", "hand-made-kept", "hand-made-refitted"]))
+        foreach (var (trial, name) in trials.Zip(["learned", "hand-made-kept", "hand-made-scaled-kept", "hand-made-refitted"]))
         {
             output.Write($"filter-{name}.png", InspectImages.Enlarge(FSharp.InspectImages.filter(trial.Kernel), PictureSide));
         }
