@@ -140,7 +140,7 @@ public static class InspectImages
     /// <exception cref="ShapeException">The tensors are no such picture and map, or differ in size.</exception>
     public static Image Overlay(Tensor<double> pixels, Tensor<double> map) => FSharp.InspectImages.overlay(pixels, map);
 
-    /// <summary>A filter: red above 0 and blue below, its channels side by side; of three channels in colour, 0 being grey.</summary>
+    /// <summary>A filter: red above 0 and blue below, its channels row by row in a square; of three channels in colour, 0 being grey.</summary>
     /// <param name="kernel">k_h×k_w×C, as <see cref="Inspection.Filters"/> gives it.</param>
     /// <exception cref="ShapeException">The tensor has not three axes.</exception>
     public static Image Filter(Tensor<double> kernel) => FSharp.InspectImages.filter(kernel);

@@ -13,6 +13,8 @@ type IOrQTrial<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
     /// <summary>The filter, 3×3×1.</summary>
     Kernel: Tensor<'T>
     Bias: float
+    /// <summary>⟨K, F⟩/(‖K‖·‖F‖): how much the filter is like the hand-made one; −1 for its opposite.</summary>
+    Likeness: float
     /// <summary><c>LineProbes.answers</c> of the filter.</summary>
     Probes: float list
     /// <summary>On the pictures that it learned from.</summary>
@@ -81,6 +83,9 @@ module IOrQ =
             Network = network
             Kernel = kernel
             Bias = bias
+            Likeness =
+                Tensor.dot kernel handMade
+                / sqrt (Tensor.dot kernel kernel * Tensor.dot (handMade: Tensor<'T>) handMade)
             Probes = LineProbes.answers kernel bias
             Train = evaluate train
             Test = evaluate test

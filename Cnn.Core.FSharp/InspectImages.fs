@@ -96,7 +96,7 @@ module InspectImages =
 
         Image.Owning(grey.Height, grey.Width, 3, Array.mapi colour numbers |> Array.concat)
 
-    /// <summary>A filter: red above 0 and blue below, its channels side by side; of three channels in colour, 0 being grey.</summary>
+    /// <summary>A filter: red above 0 and blue below, its channels row by row in a square; of three channels in colour, 0 being grey.</summary>
     /// <param name="kernel">k_h×k_w×C.</param>
     /// <exception cref="T:Cnn.ShapeException">The tensor has not three axes.</exception>
     let filter (kernel: Tensor<'T>) : Image =
@@ -112,10 +112,18 @@ module InspectImages =
             let show value = shade (0.5 + 0.5 * ratio value largest)
             Image.Owning(height, width, 3, Array.map show numbers)
         else
+            let columns = int (ceil (sqrt (float channels)))
+            let rows = (channels + columns - 1) / columns
+
             signed (
-                Tensor.init (Shape.Of(height, width * channels, 1)) (fun i ->
-                    let row, column = i / (width * channels), i % (width * channels)
-                    kernel.Span[(row * width + column % width) * channels + column / width])
+                Tensor.init (Shape.Of(rows * height, columns * width, 1)) (fun i ->
+                    let row, column = i / (columns * width), i % (columns * width)
+                    let channel = row / height * columns + column / width
+
+                    if channel < channels then
+                        kernel.Span[(row % height * width + column % width) * channels + channel]
+                    else
+                        'T.Zero)
             )
 
     /// <summary>A picture as blocks of pixels, so many times as large that its shorter side has a number of pixels or a little less.</summary>

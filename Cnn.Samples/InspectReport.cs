@@ -9,9 +9,10 @@ namespace Cnn.Samples;
 /// <summary>What a look inside a model shows: pictures in a folder, and a page with all of them.</summary>
 internal sealed class InspectReport(Model model, OutputFolder output)
 {
-    private const int TileSide = 32;
+    private const int TileSide = 64;
     private const int PictureSide = 256;
     private const int MostMaps = 64;
+    private const int MostPatches = 16;
     private const int MostPictures = 24;
     private const int Columns = 8;
 
@@ -61,16 +62,16 @@ internal sealed class InspectReport(Model model, OutputFolder output)
         var parts = new List<Html> { Report.paragraph($"{layer}. A unit sees {_inside.ReceptiveField(layer.Name)} pixels.") };
         if (layer.Type == "Conv2D")
         {
-            var filters = _inside.Filters(layer.Name).Take(MostMaps).Select(InspectImages.Filter).ToArray();
+            var filters = _inside.Filters(layer.Name).Select(InspectImages.Filter).ToArray();
             AddSheet(parts, $"{layer.Name}-filters", "Filters: red above 0, blue below", filters, "filter");
         }
 
-        var maps = _inside.FeatureMaps(layer.Name, pixels).Take(MostMaps).Select(InspectImages.Map).ToArray();
+        var maps = _inside.FeatureMaps(layer.Name, pixels).Select(InspectImages.Map).ToArray();
         AddSheet(parts, $"{layer.Name}-maps", "Feature maps of the picture", maps, "channel");
         if (layer.Type == "Conv2D" && data is not null)
         {
-            var patches = _inside.Patches(layer.Name, data.Take(MostSearched)).Take(MostMaps).Select(Row).ToArray();
-            AddSheet(parts, $"{layer.Name}-patches", "What excites each filter most", patches, "filter", columns: 1);
+            var patches = _inside.Patches(layer.Name, data.Take(MostSearched)).Select(Row).ToArray();
+            AddSheet(parts, $"{layer.Name}-patches", "What excites each filter most", patches, "filter", MostPatches, columns: 1);
         }
 
         Add(layer.Name, [.. parts]);
@@ -119,17 +120,13 @@ internal sealed class InspectReport(Model model, OutputFolder output)
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
-    private void AddSheet(List<Html> parts, string file, string words, Image[] images, string each, int columns = Columns)
+    /// <summary>The first of some pictures, as a file and in the page.</summary>
+    private void AddSheet(List<Html> parts, string file, string words, Image[] images, string each, int most = MostMaps, int columns = Columns)
     {
-        // Nothing to show where a data set is empty.
-        if (images.Length == 0)
-        {
-            return;
-        }
-
-        output.Write($"{file}.png", Sheet(images, columns));
-        parts.Add(Report.paragraph(words));
-        parts.Add(Pictures(images.Select((image, i) => (image, Invariant($"{each} {i}")))));
+        var shown = images.Take(most).ToArray();
+        output.Write($"{file}.png", Sheet(shown, columns));
+        parts.Add(Report.paragraph(shown.Length < images.Length ? $"{words}, the first {most} of {images.Length}" : words));
+        parts.Add(Pictures(shown.Select((image, i) => (image, Invariant($"{each} {i}")))));
     }
 
     private void Add(string heading, params Html[] parts) => _sections.Add(Report.section(heading, ListModule.OfSeq(parts)));

@@ -145,6 +145,7 @@ internal static class ExplainCommand
 
     private static IEnumerable<(string Name, string Value)> Measures(Trial trial) =>
     [
+        ("likeness to the hand-made filter", Number(trial.Likeness)),
         ("training loss", Number(trial.Train.Loss)),
         ("training accuracy", Percent(trial.Train.Accuracy)),
         ("test loss", Number(trial.Test.Loss)),
@@ -184,6 +185,7 @@ internal static class ExplainCommand
             writer.WriteString("name", trial.Name);
             writer.WriteNumbers("kernel", trial.Kernel.ToArray().Select(weight => (double)weight));
             writer.WriteReal("bias", trial.Bias);
+            writer.WriteReal("likeness", trial.Likeness);
             writer.WriteNumbers("lines", trial.Probes);
             writer.WriteReal("trainLoss", trial.Train.Loss);
             writer.WriteReal("trainAccuracy", trial.Train.Accuracy);

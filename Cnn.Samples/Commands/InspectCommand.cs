@@ -62,7 +62,7 @@ internal static class InspectCommand
             throw new InvalidDataException($"{job.File} takes inputs of {model.Input}; only grey or RGB pictures can be looked at.");
         }
 
-        var data = job.Data is { } source ? Load(job, model, source, cancellationToken) : null;
+        var data = job.Data is { } source ? EvaluateCommand.Test(job.File, model, source, job.Seed, job.Threads, cancellationToken) : null;
         var title = job.Picture ?? "First test picture";
         var pixels = job.Picture is { } path ? model.Prepare(PredictCommand.Picture(path, model)) : data!.Picture(0);
         var prediction = model.Predict(pixels);
@@ -93,15 +93,6 @@ internal static class InspectCommand
             HalfBlocks.Print(pictures);
             Print(title, prediction, judged, output);
         }
-    }
-
-    private static Dataset Load(InspectSettings job, Model model, DataSource source, CancellationToken cancellationToken)
-    {
-        var scheduler = new CancellableScheduler(new ParallelScheduler(job.Threads), "Cancelled.", cancellationToken);
-        var (_, test) = source.Load(new Loading(scheduler, job.Seed, model.Input));
-        return test.Count > 0
-            ? DataSources.Fit(test, source, job.File, model.Input, model.OutputShape)
-            : throw new InvalidDataException($"{source.Text} has no test pictures.");
     }
 
     private static IEnumerable<(string Name, string Value)> Settings(InspectSettings job, Model model, string title) =>

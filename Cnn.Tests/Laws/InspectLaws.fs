@@ -440,6 +440,8 @@ let ``no bias of the hand-made filter has a lower training loss than the one tha
     Assert.That(dense kept = dense trials[0], Is.True)
     Assert.That(dense trials[3] = dense trials[0], Is.False)
     Assert.That(trials[3].Train.Loss, Is.LessThan kept.Train.Loss)
+    Assert.That(abs trials[1].Likeness, Is.EqualTo(1.0).Within 1e-12)
+    Assert.That(trials[0].Likeness * float (sign trials[2].Likeness), Is.GreaterThan 0.0)
     // What is left of the learned filter is at right angles to F.
     let rest = Tensor.add trials[0].Kernel (Tensor.scale -1.0 trials[2].Kernel)
     Assert.That(Tensor.dot rest kept.Kernel, Is.EqualTo(0.0).Within 1e-12)
@@ -497,6 +499,24 @@ let ``maps in colour: white at 0, red above, blue below; a glow where the map is
         same 255uy glow.Pixels.Span[0]
         same true (glow.Pixels.ToArray() |> Array.skip 3 |> Array.forall ((=) 0uy))
     ]
+
+/// Of 1 or of 5 to 13 channels, ⌈√C⌉ in a row.
+[<Law>]
+let ``a filter in colour: red where K > 0, blue where K < 0, channel by channel in a square`` (s: Sliding) =
+    let channels = if s.Channels = 1 then 1 else 4 + 3 * s.Channels + s.Filters
+    let shape = Shape.Of(s.Kernel.Height, s.Kernel.Width, channels)
+    let K: Tensor<float> = Draw.integers s.Seed shape
+    let image = InspectImages.Filter K
+    let columns = int (ceil (sqrt (float channels)))
+
+    let isRight i =
+        let pixel, c = i / channels, i % channels
+        let row = c / columns * s.Kernel.Height + pixel / s.Kernel.Width
+        let column = c % columns * s.Kernel.Width + pixel % s.Kernel.Width
+        let rgb = image.Pixels.Slice((row * image.Width + column) * 3, 3).ToArray()
+        sign K.Span[i] = sign (int rgb[0] - int rgb[2])
+
+    same true (Seq.forall isRight (seq { 0 .. K.Size - 1 }))
 
 /// The doors of C# open onto the same rooms.
 [<Test>]
