@@ -27,6 +27,7 @@ internal interface IEngine
     Prediction Predict(ReadOnlySpan<float> picture);
     IReadOnlyList<Prediction> Predict(Dataset pictures);
     Evaluation Evaluate(Dataset test, Loss? loss, double threshold);
+    Inspection Inspect();
     IEngine Recalibrate(Dataset data);
     IEngine Freeze(Func<string, bool> isFrozen);
     void ExportOnnx(string path, ChannelOrder order);
@@ -94,6 +95,8 @@ internal sealed class Engine<T>(SavedModel<T> saved, Backend<T> backend) : IEngi
 
     public IEngine ImportWeights(string path, WeightSource source, IReadOnlyDictionary<string, string> names) =>
         new Engine<T>(saved.With(WeightImport.load(source, names, path, _network)), backend);
+
+    public Inspection Inspect() => new NetworkInspection<T>(backend, _network);
 
     public IEngine Recalibrate(Dataset data) =>
         new Engine<T>(saved.With(Fitting.recalibrate(backend, data, _network)), backend);

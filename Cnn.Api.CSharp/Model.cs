@@ -144,9 +144,18 @@ public sealed class Model
     public Prediction Predict(Image picture)
     {
         ArgumentNullException.ThrowIfNull(picture);
+        return Predict(Prepare(picture));
+    }
+
+    /// <summary>What the network sees of a picture of bytes: v/255 of each, then <see cref="Preprocessing"/>.</summary>
+    /// <param name="picture">Of any size that the preprocessing takes.</param>
+    /// <exception cref="ShapeException">What comes out has not the shape of the input.</exception>
+    public float[] Prepare(Image picture)
+    {
+        ArgumentNullException.ThrowIfNull(picture);
         var shape = Preprocessing.OutputShape(picture.Shape);
         return shape == Input
-            ? Predict(Preprocessing.Apply(picture.Shape, Array.ConvertAll(picture.Pixels.ToArray(), value => value / 255f)))
+            ? Preprocessing.Apply(picture.Shape, Array.ConvertAll(picture.Pixels.ToArray(), value => value / 255f))
             : throw new ShapeException("Predict", $"a picture of shape {Input}", $"{shape}", "Resize the picture, or give the model a preprocessing that does.");
     }
 
@@ -189,6 +198,9 @@ public sealed class Model
         ArgumentNullException.ThrowIfNull(test);
         return _engine.Evaluate(test, loss, threshold);
     }
+
+    /// <summary>What the network looks like inside, and what it looks at in pictures.</summary>
+    public Inspection Inspect() => _engine.Inspect();
 
     /// <summary>The model with the statistics of every batch normalisation taken anew over a data set.</summary>
     /// <remarks>For short trainings, whose running averages lag behind the weights.</remarks>

@@ -23,6 +23,8 @@ internal static class CommandLine
             EvaluateCommand.Create(interruption.Token),
             PredictCommand.Create(),
             SearchCommand.Create(interruption.Token),
+            InspectCommand.Create(interruption.Token),
+            ExplainCommand.Create(interruption.Token),
             SummaryCommand.Create(),
             BenchCommand.Create(),
             DownloadCommand.Create(interruption.Token),

@@ -38,7 +38,9 @@ internal static class EvaluateCommand
         return command;
     }
 
-    private static Dataset Test(string file, Model model, DataSource source, int? seed, int threads, CancellationToken cancellationToken)
+    /// <summary>The test pictures of a source, brought to a model's input.</summary>
+    /// <exception cref="InvalidDataException">They are of other classes, or cannot be made to fit.</exception>
+    internal static Dataset Test(string file, Model model, DataSource source, int? seed, int threads, CancellationToken cancellationToken)
     {
         const string message = "Cancelled.";
         var scheduler = new CancellableScheduler(new ParallelScheduler(threads), message, cancellationToken);

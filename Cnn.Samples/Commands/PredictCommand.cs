@@ -38,7 +38,7 @@ internal static class PredictCommand
     }
 
     /// <summary>In the colours that the model takes; its preprocessing does the rest.</summary>
-    private static Image Picture(string path, Model model)
+    internal static Image Picture(string path, Model model)
     {
         var picture = Image.Load(path);
         return model.Input.Rank == 3 && model.Input[2] == 1 ? picture.ToGrey() : picture.ToRgb();

@@ -35,4 +35,23 @@ internal static class Json
             writer.WriteNull(name);
         }
     }
+
+    /// <summary>Numbers, null for those that are infinite or none.</summary>
+    public static void WriteNumbers(this Utf8JsonWriter writer, string name, IEnumerable<double> values)
+    {
+        writer.WriteStartArray(name);
+        foreach (var value in values)
+        {
+            if (double.IsFinite(value))
+            {
+                writer.WriteNumberValue(value);
+            }
+            else
+            {
+                writer.WriteNullValue();
+            }
+        }
+
+        writer.WriteEndArray();
+    }
 }
