@@ -26,6 +26,7 @@ internal static class CommandLine
             BenchCommand.Create(),
             DownloadCommand.Create(interruption.Token),
             ConvertCommand.Create(),
+            CompareCommand.Create(interruption.Token),
         };
 
         // The main job needs no words, and takes its options without its name.

@@ -17,21 +17,17 @@ internal sealed class TrainingReport
 
     private static readonly int[] TopRanks = [2, 3, 5];
 
-    private readonly string _folder;
+    private readonly OutputFolder _folder;
 
     /// <summary>Makes the folder, so that it fails before the training, if it must.</summary>
-    public TrainingReport(string folder)
-    {
-        _ = Directory.CreateDirectory(folder);
-        _folder = folder;
-    }
+    public TrainingReport(string folder) => _folder = new OutputFolder(folder);
 
     public void Write(TrainSettings job, FitResult result, Evaluation evaluation, Dataset test)
     {
-        Write("report.html", Page(job, result, evaluation, test));
-        Write("history.csv", Csv(result.History));
-        Write("history.json", Json.Text(writer => WriteHistory(writer, result.History), isIndented: true) + "\n");
-        Write("metrics.json", Json.Text(writer => WriteMetrics(writer, job, result, evaluation, test), isIndented: true) + "\n");
+        _folder.Write("report.html", Page(job, result, evaluation, test));
+        _folder.Write("history.csv", Csv(result.History));
+        _folder.Write("history.json", Json.Text(writer => WriteHistory(writer, result.History), isIndented: true) + "\n");
+        _folder.Write("metrics.json", Json.Text(writer => WriteMetrics(writer, job, result, evaluation, test), isIndented: true) + "\n");
     }
 
     private static string Page(TrainSettings job, FitResult result, Evaluation evaluation, Dataset test)
@@ -68,22 +64,6 @@ internal sealed class TrainingReport
         ListModule.OfSeq(positions.Select(i => Tuple.Create(FSharp.Image.ofPixels(pictures.Shape, pictures.Picture(i)), words(i)))));
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
-
-    /// <summary>The file is there as a whole or not at all.</summary>
-    private void Write(string name, string text)
-    {
-        var path = Path.Combine(_folder, name);
-        var temporary = Path.Combine(_folder, $".{name}.{Guid.NewGuid():N}");
-        try
-        {
-            File.WriteAllText(temporary, text);
-            File.Move(temporary, path, overwrite: true);
-        }
-        finally
-        {
-            File.Delete(temporary);
-        }
-    }
 
     private static string Csv(IReadOnlyList<EpochResult> history)
     {
