@@ -14,8 +14,8 @@ public sealed record SourceSettings(FitOptions Options, string Source);
 /// <param name="Options">Epochs, batch size, optimiser, loss and augmentation, ready for <see cref="Model.Fit"/>.</param>
 /// <param name="Recalibrate">Whether <see cref="Model.Recalibrate"/> comes after training.</param>
 /// <param name="Data">The pictures that the settings were chosen on.</param>
-/// <param name="ValidationAccuracy">Share of the pictures held back that was told right, after training on the others.</param>
-/// <param name="TestAccuracy">Share of the test pictures that was told right, after training on all others.</param>
+/// <param name="ValidationAccuracy">Share of a tenth of the training pictures that was told right, after training on nine tenths.</param>
+/// <param name="TestAccuracy">Share of the test pictures that the same network told right.</param>
 public sealed record BestSettings(
     NetworkBuilder Network, FitOptions Options, bool Recalibrate, string Data, double ValidationAccuracy, double TestAccuracy);
 
@@ -64,7 +64,7 @@ public static class Architectures
     /// <summary>Three pairs of normalised convolutions for 28×28×1 pictures: 78,234 parameters. After Simonyan and Zisserman 2015.</summary>
     public static NetworkBuilder Vgg28 => NetworkBuilder.Of(FSharp.Architectures.vgg28);
 
-    /// <summary>Three pairs of normalised convolutions for 32×32×3 pictures: 289,642 parameters. After Simonyan and Zisserman 2015.</summary>
+    /// <summary>Five normalised convolutions for 32×32×3 pictures: 280,298 parameters. After Simonyan and Zisserman 2015.</summary>
     public static NetworkBuilder Vgg32 => NetworkBuilder.Of(FSharp.Architectures.vgg32);
 
     /// <summary>The names that <see cref="Find"/> knows.</summary>

@@ -319,12 +319,16 @@ module Architectures =
             None
             ours
 
-    /// <summary>Three pairs of normalised convolutions for 32×32 pictures in colour; 289,642 parameters. After Simonyan and Zisserman 2015.</summary>
+    /// <summary>Five normalised convolutions for 32×32 pictures in colour; 280,298 parameters. After Simonyan and Zisserman 2015.</summary>
     let vgg32 =
         network
             "vgg32"
             (Shape.Of(32, 32, 3))
-            (List.collect (fun filters -> normalized filters @ normalized filters @ [ max2 ]) [ 32; 64 ]
+            (normalized 32
+             @ [ max2 ]
+             @ normalized 64
+             @ normalized 64
+             @ [ max2 ]
              @ normalized 128
              @ normalized 128
              @ [ GlobalAveragePool; Dropout(0.3, DropoutKind.Bernoulli); dense 10 softmax ])

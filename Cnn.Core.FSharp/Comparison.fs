@@ -107,7 +107,7 @@ module Comparison =
 
     /// What Fossheim 2022 printed, by network and rows of a picture. SPEC section 10 and 12.
     let private printed name rows =
-        let result accuracy seconds = Some { Accuracy = accuracy; Seconds = seconds }
+        let result accuracy seconds : PrintedResult option = Some { Accuracy = accuracy; Seconds = seconds }
 
         match name, rows with
         | "densenet2_20", 8 -> result 0.942 (Some 6.8)
@@ -128,9 +128,13 @@ module Comparison =
             Some
                 "The source's derivative of tanh is handed tanh z, not z, and never falls below .42. With the right one, weights from N(0, 1) and this rate stay near chance."
         | "convkeras4_20", 28 ->
-            Some "Run again with the settings that it gives, the source's network stays at chance for epochs and ends well below what it printed."
-        | "convkeras12_32", 32 -> Some "At this rate the network needs many steps to leave chance; the source trained on more pictures."
-        | "lenet2", 32 -> Some "The source trained on more pictures, of house numbers (SVHN); its table gives the time as 5 min 16 s, too."
+            Some
+                "Run again with the settings that it gives, the source's network stays at chance for epochs and ends well below what it printed."
+        | "convkeras12_32", 32 ->
+            Some "At this rate the network needs many steps to leave chance; the source trained on more pictures."
+        | "lenet2", 32 ->
+            Some
+                "The source trained on more pictures, of house numbers (SVHN); its table gives the time as 5 min 16 s, too."
         | ("densenet2_20" | "densenet4_300"), 32 -> Some "The source saw no dense network pass 30 % at this level."
         | _ -> None
 
@@ -153,39 +157,38 @@ module Comparison =
     /// <summary>The networks of a level with the settings of their source, where there are any, and with the best ones.</summary>
     /// <remarks>A network for pictures of another size is given an input of this one: only dense networks are.</remarks>
     /// <exception cref="T:System.ArgumentException">There is no network of a name.</exception>
-    let contestants (level: ComparisonLevel) : Contestant list =
-        [
-            for name in level.Networks do
-                let architecture = { named name with Input = level.Input }
-                let rows = level.Input[0]
+    let contestants (level: ComparisonLevel) : Contestant list = [
+        for name in level.Networks do
+            let architecture = { named name with Input = level.Input }
+            let rows = level.Input[0]
 
-                let contestant settings (architecture: Architecture) training = {
-                    Level = level.Name
-                    Architecture = architecture
-                    Training = training
-                    Augmentation = Augmentation.None
-                    Recalibrate = false
-                    Settings = settings
-                    Printed = None
-                    Slip = None
-                }
+            let contestant settings (architecture: Architecture) training = {
+                Level = level.Name
+                Architecture = architecture
+                Training = training
+                Augmentation = Augmentation.None
+                Recalibrate = false
+                Settings = settings
+                Printed = None
+                Slip = None
+            }
 
-                match architecture.Training with
-                | Some training -> {
-                    contestant SettingsOrigin.Source architecture training with
-                        Printed = printed name rows
-                        Slip = slip name rows
-                  }
-                | None -> ()
+            match architecture.Training with
+            | Some training -> {
+                contestant SettingsOrigin.Source architecture training with
+                    Printed = printed name rows
+                    Slip = slip name rows
+              }
+            | None -> ()
 
-                match BestTrainings.tryFind name with
-                | Some best -> {
-                    contestant SettingsOrigin.Best (BestTrainings.apply best architecture) best.Training with
-                        Augmentation = suited level best.Augmentation
-                        Recalibrate = best.Recalibrate
-                  }
-                | None -> ()
-        ]
+            match BestTrainings.tryFind name with
+            | Some best -> {
+                contestant SettingsOrigin.Best (BestTrainings.apply best architecture) best.Training with
+                    Augmentation = suited level best.Augmentation
+                    Recalibrate = best.Recalibrate
+              }
+            | None -> ()
+    ]
 
     let private networks rows =
         match rows with

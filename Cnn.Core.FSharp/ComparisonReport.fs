@@ -25,8 +25,7 @@ module ComparisonReport =
 
     /// <summary>The cells of an outcome, under <c>heads</c>.</summary>
     let cells (outcome: ComparisonOutcome) =
-        let printed show =
-            outcome.Contestant.Printed |> Option.bind show |> Option.defaultValue "–"
+        let printed show = outcome.Contestant.Printed |> Option.bind show |> Option.defaultValue "–"
 
         [
             outcome.Contestant.Architecture.Name
@@ -104,7 +103,11 @@ module ComparisonReport =
         | _ when gaps |> List.pairwise |> List.forall (fun (before, after) -> after > before) ->
             Some("The lead of convolution grows from level to level: " + listed + ".")
         | _ when List.last gaps > List.head gaps ->
-            Some("The lead of convolution grows from the first level to the last, though not at every step: " + listed + ".")
+            Some(
+                "The lead of convolution grows from the first level to the last, though not at every step: "
+                + listed
+                + "."
+            )
         | _ -> Some("The lead of convolution does not grow with the level: " + listed + ".")
 
     let private speed (outcomes: ComparisonOutcome list) =

@@ -37,17 +37,19 @@ let ``there is one row of best settings for a network, and it was measured`` () 
 [<Test>]
 let ``best settings of the façade = best settings of the core`` () =
     for architecture in Architectures.all do
-        match BestTrainings.tryFind architecture.Name, Fluent.Architectures.BestSettingsOf architecture.Name with
-        | None, null -> ()
-        | Some best, NonNull found ->
-            let network: FSharp.Network<float32> = Architectures.build 1 (BestTrainings.apply best architecture)
+        match BestTrainings.tryFind architecture.Name, Option.ofObj (Fluent.Architectures.BestSettingsOf architecture.Name) with
+        | None, None -> ()
+        | Some best, Some found ->
+            let applied = BestTrainings.apply best architecture
+            let network: FSharp.Network<float32> = Architectures.build 1 applied
             Assert.That(found.Network.Build(1).WeightHash, equalTo (Network.weightHash network))
             Assert.That(found.Options.Epochs, equalTo best.Training.Epochs)
             Assert.That(found.Options.BatchSize, equalTo best.Training.BatchSize)
             Assert.That(found.Options.Optimizer, equalTo best.Training.Optimizer)
-            Assert.That(found.Options.Loss, equalTo (Nullable(BestTrainings.apply best architecture).Loss))
+            Assert.That(found.Options.Loss, equalTo (Nullable applied.Loss))
             Assert.That(found.Options.Augmentation, equalTo best.Augmentation)
             Assert.That(found.Recalibrate, equalTo best.Recalibrate)
+            Assert.That(found.ValidationAccuracy, equalTo best.ValidationAccuracy)
             Assert.That(found.TestAccuracy, equalTo best.TestAccuracy)
         | _ -> Assert.Fail architecture.Name
 
@@ -114,7 +116,9 @@ let ``a trial = training and evaluation of the core`` () =
     let struct (train, test) = level.Load 0
 
     for contestant in Comparison.contestants level |> List.filter (fun c -> c.Architecture.Name <> "vgg8") do
-        let found = Comparison.trial Backend.reference<float32> (Ticking()) CancellationToken.None 2 train test 5 contestant
+        let found =
+            Comparison.trial Backend.reference<float32> (Ticking()) CancellationToken.None 2 train test 5 contestant
+
         let network: FSharp.Network<float32> = Architectures.build 5 contestant.Architecture
 
         let settings = {
@@ -135,8 +139,17 @@ let ``a trial = training and evaluation of the core`` () =
 let ``a cancelled trial raises`` () =
     let level = drawn.Head
     let struct (train, test) = level.Load 0
+
     let run () =
-        Comparison.trial Backend.reference<float32> TimeProvider.System (CancellationToken true) 2 train test 0 contestants.Head
+        Comparison.trial
+            Backend.reference<float32>
+            TimeProvider.System
+            (CancellationToken true)
+            2
+            train
+            test
+            0
+            contestants.Head
         |> ignore
 
     Assert.Throws<OperationCanceledException> run |> ignore
@@ -150,7 +163,9 @@ let private outcomes (bytes: NonEmptyArray<byte>) =
         Comparison.outcome contestant [ for k in 0..2 -> { Accuracy = share (3 * i + k); Seconds = float (1 + i) } ])
 
 [<Law>]
-let ``mean and spread are those of the trials: n·mean = Σ a, (n − 1)·spread² = Σ a² − n·mean²`` (bytes: NonEmptyArray<byte>) =
+let ``mean and spread are those of the trials: n·mean = Σ a, (n − 1)·spread² = Σ a² − n·mean²``
+    (bytes: NonEmptyArray<byte>)
+    =
     all [
         for outcome in outcomes bytes do
             let a = outcome.Trials |> List.map (fun trial -> trial.Accuracy)
@@ -185,7 +200,9 @@ let ``convolution is said to be ahead exactly where its best network is`` (bytes
     ]
 
 [<Law>]
-let ``a slip is told exactly where an accuracy is more than a point from the printed one, or none is printed`` (bytes: NonEmptyArray<byte>) =
+let ``a slip is told exactly where an accuracy is more than a point from the printed one, or none is printed``
+    (bytes: NonEmptyArray<byte>)
+    =
     all [
         for outcome in outcomes bytes do
             let isFar =
@@ -202,8 +219,12 @@ let ``the page names every network with its accuracy, once for each setting`` (b
     let page = ComparisonReport.page [ "seed", "0" ] found
 
     all [
-        same found.Length (page.Split("<th scope=\"row\">") |> Array.filter (fun part ->
-            contestants |> List.exists (fun c -> part.StartsWith(c.Architecture.Name + "</th>"))) |> Array.length)
+        same
+            found.Length
+            (page.Split("<th scope=\"row\">")
+             |> Array.filter (fun part ->
+                 contestants |> List.exists (fun c -> part.StartsWith(c.Architecture.Name + "</th>")))
+             |> Array.length)
 
         for outcome in found do
             same true (page.Contains(string (WebUtility.HtmlEncode(ComparisonReport.cells outcome |> List.item 3))))
