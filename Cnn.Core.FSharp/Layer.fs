@@ -32,7 +32,7 @@ type Context<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
 }
 
 /// <summary>Where a run of a layer got to: y, the next state, and the pullback at this point.</summary>
-[<NoEquality; NoComparison>]
+[<Struct; NoEquality; NoComparison>]
 type Step<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
     Output: Tensor<'T>
     State: State<'T>

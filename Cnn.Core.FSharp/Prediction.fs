@@ -21,8 +21,14 @@ type Predictor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(bac
         let rewritten = Network.forInference network
         Layer.weigh rewritten.Layer rewritten.Parameters rewritten.State
 
-    /// Samples that one iteration of a parallel loop takes.
-    let piece = 32
+    /// Samples of which a layer's input and output stay in cache.
+    let most =
+        let shapes = parts |> List.scan (fun shape (here: Weighted<'T>) -> here.Part.Output shape) network.Input
+        let largest = shapes |> List.pairwise |> List.fold (fun most (x, y) -> max most (x.Size + y.Size)) 1
+        max 1 (Sharding.Target / (largest * sizeof<'T>))
+
+    /// Samples that one iteration of a parallel loop takes: in cache, enough for a tile of a product, few enough for all threads.
+    let pieceOf count = min most (max 8 ((count + 7) / 8))
 
     /// Samples first … first + count − 1 of the answers.
     let answer (workspace: PassingWorkspace<'T>) first x (answers: Tensor<'T>) =
@@ -45,6 +51,7 @@ type Predictor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(bac
 
     let answers count (read: IWorkspace<'T> -> int -> int -> Tensor<'T>) =
         let result = room count
+        let piece = pieceOf count
 
         let run p =
             let workspace = workspaces.Take()

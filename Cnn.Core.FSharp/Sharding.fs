@@ -79,7 +79,7 @@ module internal Sharding =
 
     /// What a shard's activations should about fill, in bytes: a usual second-level cache.
     [<Literal>]
-    let private Target = 1048576
+    let Target = 1048576
 
     /// What is the same for all steps of a training, the memory among it: for one step at a time.
     [<NoEquality; NoComparison>]

@@ -46,6 +46,7 @@ internal static class DataSources
             var source = CsvSource.Parse(text);
             return HoldBack(source.File, Csv.Load(source.File, source.Options), loading);
         }, text => CsvSource.Parse(text)),
+        new("npz", "FILE", (file, _) => Both(NumPyData.Load(file))),
         new("folder", "DIR", Folder),
     ];
 

@@ -18,7 +18,7 @@ module internal Elementwise =
             Run =
                 fun context _ _ x ->
                     let struct (y, pullback) = run context x
-                    { Output = y; State = []; Pullback = fun ȳ -> [], pullback ȳ }
+                    { Output = y; State = []; Pullback = pullback }
         }
 
     let channels (t: Tensor<'T>) = t.Shape[t.Shape.Rank - 1]
@@ -46,7 +46,7 @@ module internal Elementwise =
             else
                 context.Kernels.Activate(φ, x.Span, y.Destination)
 
-            struct (y, activationAdjoint context φ y))
+            struct (y, (fun ȳ -> [], activationAdjoint context φ y ȳ)))
 
     let flatten order : Layer<'T> =
         let spec = Flatten order
@@ -78,14 +78,14 @@ module internal Elementwise =
 
             if order = FlattenOrder.RowMajor then
                 let shape = x.Shape
-                struct (x.Reshape vectors, (fun ȳ -> ȳ.Reshape shape))
+                struct (x.Reshape vectors, (fun ȳ -> [], ȳ.Reshape shape))
             else
                 let planes = channels x
                 let pixels = x.Shape.Sample.Size / planes
 
                 let shape = x.Shape
 
-                struct (transpose context x pixels planes vectors, (fun ȳ -> transpose context ȳ planes pixels shape)))
+                struct (transpose context x pixels planes vectors, (fun ȳ -> [], transpose context ȳ planes pixels shape)))
 
     /// y = x ∘ m, with m drawn anew for each step, sample and element; nothing at inference.
     let dropout (rate: float) kind : Layer<'T> =
@@ -102,7 +102,7 @@ module internal Elementwise =
 
         let run (context: Context<'T>) (x: Tensor<'T>) =
             match context.Mode with
-            | Inference -> struct (x, id)
+            | Inference -> struct (x, (fun ȳ -> [], ȳ))
             | Training key ->
                 let mask = context.Workspace.Tensor x.Shape
                 let m = mask.Destination
@@ -119,7 +119,7 @@ module internal Elementwise =
                     context.Kernels.Multiply(t.Span, mask.Span, product.Destination)
                     product
 
-                struct (times x, times)
+                struct (times x, (fun ȳ -> [], times ȳ))
 
         let part = (stateless (Dropout(rate, kind)) id run).Parts.Head
         Layer.ofPrimitive { part with Draws = 1 }

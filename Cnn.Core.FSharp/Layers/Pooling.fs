@@ -16,7 +16,7 @@ module internal Pooling =
         let pullback (ȳ: Tensor<'T>) =
             let x̄ = context.Workspace.Tensor shape
             context.Kernels.MaxPoolAdjoint(g, ȳ.Span, Span.op_Implicit indices.Span, x̄.Destination)
-            x̄
+            [], x̄
 
         struct (y, pullback)
 
@@ -29,7 +29,7 @@ module internal Pooling =
         let pullback (ȳ: Tensor<'T>) =
             let x̄ = context.Workspace.Tensor shape
             context.Kernels.AveragePoolAdjoint(g, ȳ.Span, x̄.Destination)
-            x̄
+            [], x̄
 
         struct (y, pullback)
 

@@ -77,6 +77,10 @@ module Chart =
         let across = range (finite |> List.map (fun struct (x, _) -> x))
         let up = range (finite |> List.map (fun struct (_, y) -> y))
 
+        // Nothing lies between the epochs.
+        let isWhole (x: float) = floor x = x
+        let areWhole = finite |> List.forall (fun struct (x, _) -> isWhole x)
+
         let place low high from until value = from + (value - low) / (high - low) * (until - from)
         let x = place across.Head (List.last across) left (width - right)
         let y = place up.Head (List.last up) (height - bottom) top
@@ -87,7 +91,7 @@ module Chart =
             element "line" [ "class", name; "x1", number x1; "y1", number y1; "x2", number x2; "y2", number y2 ] []
 
         let axes = [
-            for value in across do
+            for value in across |> List.filter (fun value -> isWhole value || not areWhole) do
                 stroke "tick" (x value) (height - bottom) (x value) (height - bottom + 5.0)
                 label [ "x", number (x value); "y", number (height - bottom + 20.0); "class", "across" ] (words value)
             for value in up do

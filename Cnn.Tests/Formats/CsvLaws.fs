@@ -130,8 +130,7 @@ let ``what is wrong is told with its line, its column and its offset`` () =
 
 [<Test>]
 let ``options that make no sense are refused at once`` () =
-    let throws (make: unit -> CsvOptions) =
-        Assert.Catch<ArgumentException>(fun () -> make () |> ignore) |> ignore
+    let throws (make: unit -> CsvOptions) = Assert.Catch<ArgumentException>(fun () -> make () |> ignore) |> ignore
 
     throws (fun () -> CsvOptions(Shape.Of 4))
     throws (fun () -> CsvOptions(divisor = 0.0))

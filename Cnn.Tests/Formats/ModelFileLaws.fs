@@ -4,6 +4,7 @@ module Cnn.Tests.Formats.ModelFileLaws
 open System
 open System.IO
 open System.Numerics
+open System.Threading.Tasks
 open NUnit.Framework
 open Cnn
 open Cnn.Fluent
@@ -269,6 +270,32 @@ let private inFolder (body: string -> unit) =
         body folder
     finally
         Directory.Delete(folder, true)
+
+/// Renaming replaces a file at once: no reader sees half of one. Windows lets nobody replace a file that is being read.
+[<Test>]
+let ``whoever looks while a model is saved finds the old file or the new`` () =
+    if OperatingSystem.IsWindows() then
+        Assert.Ignore "Windows lets nobody replace a file that is being read."
+
+    inFolder (fun folder ->
+        let path = Path.Combine(folder, "model.safetensors")
+        let dense = LayerSpec.Dense { Dense.Default with Units = 700 }
+        let large seed = model<float32> { plan [ Flatten FlattenOrder.RowMajor; dense; dense ] with Seed = seed }
+        let models = [| large 1; large 2 |]
+        let files = models |> Array.map ModelFile.write
+        ModelFile.save path models[0]
+
+        let writer =
+            Task.Run(fun () ->
+                for save in 1..20 do
+                    ModelFile.save path models[save % 2])
+
+        while not writer.IsCompleted do
+            let found = File.ReadAllBytes path
+            let isWhole = files |> Array.exists (fun file -> ReadOnlySpan(found).SequenceEqual(ReadOnlySpan file))
+            Assert.That(isWhole, Is.True, string found.Length + " bytes")
+
+        writer.Wait())
 
 /// The two doors write and read the same, and a model from a file answers as the one that was saved.
 [<Test>]

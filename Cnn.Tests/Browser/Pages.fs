@@ -1,0 +1,160 @@
+/// Pages in a real browser: headless Chromium, where it is installed.
+module Cnn.Tests.Browser.Pages
+
+open System
+open System.Diagnostics
+open System.IO
+open System.Net
+open System.Net.Sockets
+open System.Threading
+open NUnit.Framework
+open OpenQA.Selenium
+open OpenQA.Selenium.Chrome
+open Cnn
+open Cnn.FSharp
+
+let private find program =
+    let folders = (string (Environment.GetEnvironmentVariable "PATH")).Split Path.PathSeparator
+    folders |> Seq.map (fun folder -> Path.Combine(folder, program)) |> Seq.tryFind File.Exists
+
+/// A browser for the test, or the reason why there is none.
+let private browse (test: ChromeDriver -> unit) =
+    match find "chromium", find "chromedriver" with
+    | Some chromium, Some driver ->
+        let options = ChromeOptions(BinaryLocation = chromium)
+        options.AddArguments("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
+        options.SetLoggingPreference(LogType.Browser, LogLevel.All)
+        use service = ChromeDriverService.CreateDefaultService driver
+        use browser = new ChromeDriver(service, options, TimeSpan.FromMinutes 2.0)
+        test browser
+    | _ ->
+        Assert.Ignore
+            "There is no chromium with chromedriver on the PATH: Debian's packages chromium and chromium-driver."
+
+let private count (browser: ChromeDriver) css = (browser.FindElements(By.CssSelector css)).Count
+
+let private complaints (browser: ChromeDriver) = [
+    for entry in browser.Manage().Logs.GetLog LogType.Browser do
+        if entry.Level >= LogLevel.Warning then
+            entry.Message
+]
+
+/// Waits until something holds; what never does fails the test.
+let private eventually (what: string) (holds: unit -> bool) =
+    let poll () =
+        Thread.Sleep 100
+        holds ()
+
+    Assert.That(SpinWait.SpinUntil(poll, TimeSpan.FromMinutes 2.0), Is.True, what)
+
+let private history epochs : EpochResult list =
+    let matrix = Metrics.confusion [| "a"; "b" |] [| 0; 1 |] [| 0; 0 |]
+
+    List.init epochs (fun i -> {
+        Epoch = i + 1
+        Loss = 1.0 / float (i + 1)
+        Accuracy = 0.9 + 0.01 * float i
+        LearningRate = 0.1
+        Validation = { Loss = 1.1 / float (i + 1); Accuracy = 0.89 + 0.01 * float i; ConfusionMatrix = matrix }
+    })
+
+[<Test>]
+let ``a report opened from disk shows every epoch in every line, without a complaint of the browser`` () =
+    browse (fun browser ->
+        let epochs = 5
+        let file = Path.Combine(Path.GetTempPath(), Guid.NewGuid().ToString "N" + ".html")
+
+        try
+            File.WriteAllText(
+                file,
+                Report.page "A <report>" [ Report.section "Curves" [ Report.curves (history epochs) ] ]
+            )
+
+            browser.Navigate().GoToUrl(Uri(file).AbsoluteUri)
+            Assert.That(browser.Title, Is.EqualTo "A <report>")
+            Assert.That(count browser "figure.chart", Is.EqualTo 2)
+            // Training and validation, in both charts.
+            Assert.That(count browser "svg circle", Is.EqualTo(2 * 2 * epochs))
+            Assert.That(count browser "figure.chart tbody tr", Is.EqualTo(2 * epochs))
+            Assert.That(complaints browser, Is.Empty)
+        finally
+            File.Delete file)
+
+[<Test>]
+let ``the charts and their tables are reached and opened by the keyboard alone`` () =
+    browse (fun browser ->
+        let file = Path.Combine(Path.GetTempPath(), Guid.NewGuid().ToString "N" + ".html")
+
+        try
+            File.WriteAllText(file, Report.page "Keys" [ Report.curves (history 3) ])
+            browser.Navigate().GoToUrl(Uri(file).AbsoluteUri)
+
+            let press (key: string) =
+                let focused = browser.SwitchTo().ActiveElement()
+                focused.SendKeys key
+                browser.SwitchTo().ActiveElement().TagName
+
+            Assert.That(
+                List.init 4 (fun _ -> press Keys.Tab),
+                Is.EqualTo<obj>(box [ "svg"; "summary"; "svg"; "summary" ])
+            )
+
+            press Keys.Enter |> ignore
+            Assert.That(count browser "details[open]", Is.EqualTo 1)
+        finally
+            File.Delete file)
+
+let private freePort () =
+    use listener = new TcpListener(IPAddress.Loopback, 0)
+    listener.Start()
+    (listener.LocalEndpoint :?> IPEndPoint).Port
+
+/// The command line, built in the same configuration as the tests.
+let private samples =
+    let here = DirectoryInfo AppContext.BaseDirectory
+    let configuration = (nonNull here.Parent).Name
+
+    let rec up (folder: DirectoryInfo) =
+        if File.Exists(Path.Combine(folder.FullName, "Cnn.sln")) then
+            folder.FullName
+        else
+            up (nonNull folder.Parent)
+
+    Path.Combine(up here, "Cnn.Samples", "bin", configuration, here.Name, "Cnn.Samples.dll")
+
+[<Test>]
+let ``the live page gains points while a training runs, and the training does not mind who leaves`` () =
+    if not (File.Exists samples) then
+        Assert.Ignore("Build the solution first: there is no " + samples)
+
+    browse (fun browser ->
+        let port = freePort ()
+        let start = ProcessStartInfo("dotnet", RedirectStandardOutput = true, RedirectStandardError = true)
+
+        for word in [ samples; "train"; "--net"; "densenet4_300"; "--epochs"; "20"; "--json" ] do
+            start.ArgumentList.Add word
+
+        for word in [ "--serve"; string port ] do
+            start.ArgumentList.Add word
+
+        use training = nonNull (Process.Start start)
+
+        try
+            eventually "a page" (fun () ->
+                try
+                    browser.Navigate().GoToUrl("http://127.0.0.1:" + string port + "/")
+                    count browser "#curves" = 1
+                with :? WebDriverException ->
+                    training.HasExited)
+
+            eventually "a first point" (fun () -> count browser "svg circle" > 0)
+            let before = count browser "svg circle"
+            eventually "more points" (fun () -> count browser "svg circle" > before)
+            Assert.That(complaints browser, Is.Empty)
+            browser.Quit()
+            Assert.That(training.WaitForExit(TimeSpan.FromMinutes 2.0), Is.True)
+            Assert.That(training.ExitCode, Is.EqualTo 0)
+            Assert.That(training.StandardOutput.ReadToEnd(), Does.Contain "testAccuracy")
+        finally
+            if not training.HasExited then
+                training.Kill())
