@@ -33,6 +33,7 @@ internal static class CommandLine
             CatDogCommand.Create(interruption.Token),
             VanillaCommand.Create(interruption.Token),
             FixedFiltersCommand.Create(interruption.Token),
+            CompareCommand.Create(interruption.Token),
         };
 
         // The main job needs no words, and takes its options without its name.

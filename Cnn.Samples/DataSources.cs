@@ -104,6 +104,9 @@ internal static class DataSources
         return Kinds.First(kind => kind.Name == name).Source("");
     }
 
+    /// <summary>The source of a name, with its file or folder.</summary>
+    public static DataSource Of(string name, string path) => Kinds.First(kind => kind.Name == name).Source(path);
+
     /// <summary>The pictures in the size that a network takes: smaller ones get zeros around them.</summary>
     /// <exception cref="InvalidDataException">The pictures cannot be made to fit.</exception>
     public static Dataset Fit(Dataset pictures, DataSource source, string net, Shape wanted, Shape output)

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using Cnn.Fluent;
 
 namespace Cnn.Samples;
@@ -15,12 +16,20 @@ internal sealed class OutputFolder
         _path = path;
     }
 
+    /// <summary>The option that names it.</summary>
+    public static Option<string?> Option(string description) => new("--out") { HelpName = "DIR", Description = description };
+
+    /// <summary>The folder, or null where none is given.</summary>
+    public static OutputFolder? Of(string? path) => path is null ? null : new OutputFolder(path);
+
     /// <summary>The names of the files, in the order in which they were written.</summary>
     public IReadOnlyList<string> Files => _files;
 
+    public string PathOf(string name) => Path.Combine(_path, name);
+
     public void Write(string name, Image picture)
     {
-        picture.Save(Path.Combine(_path, name));
+        picture.Save(PathOf(name));
         _files.Add(name);
     }
 

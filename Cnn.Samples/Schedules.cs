@@ -28,6 +28,10 @@ internal sealed record Schedules(string Name, string Meaning, Func<FitOptions, F
 
     public static Schedules Find(string name) => All.First(choice => choice.Name == name);
 
+    /// <summary>The schedule that the optimiser of the options follows, fitted to their epochs; null where it is none of these.</summary>
+    public static string? NameOf(FitOptions options) =>
+        All.FirstOrDefault(choice => choice.Apply(options).Optimizer.Schedule == options.Optimizer.Schedule)?.Name;
+
     private static FitOptions With(FitOptions options, Schedule schedule) =>
         options with { Optimizer = options.Optimizer.WithSchedule(schedule) };
 }

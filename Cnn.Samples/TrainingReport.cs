@@ -17,10 +17,10 @@ internal sealed class TrainingReport
 
     private static readonly int[] TopRanks = [2, 3, 5];
 
-    private readonly OutFolder _folder;
+    private readonly OutputFolder _folder;
 
     /// <summary>Makes the folder, so that it fails before the training, if it must.</summary>
-    public TrainingReport(string folder) => _folder = new OutFolder(folder);
+    public TrainingReport(string folder) => _folder = new OutputFolder(folder);
 
     public void Write(TrainSettings job, FitResult result, Evaluation evaluation, Dataset test)
     {

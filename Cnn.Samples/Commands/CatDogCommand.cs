@@ -26,7 +26,7 @@ internal static class CatDogCommand
         };
         var seed = Arguments.Whole("--seed", "Decides the first weights, the order of the pictures and who is held back.", 0);
         var threads = Arguments.Threads();
-        var folder = OutFolder.Option($"Write {ModelName}, predictions.png, the pictures shown and report.html there.");
+        var folder = OutputFolder.Option($"Write {ModelName}, predictions.png, the pictures shown and report.html there.");
         var json = Arguments.Json();
         var command = new Command(Net, "Trains the cats-and-dogs network on two classes of pictures, saves and loads it, and shows what it says.")
         {
@@ -39,14 +39,14 @@ internal static class CatDogCommand
             var options = source with { Epochs = line.GetValue(epochs), Seed = line.GetValue(seed) };
             Run(
                 new Job(chosen, line.GetValue(pictures) ?? (isDrawn ? DrawnPictures : int.MaxValue), options, line.GetValue(recalibrate), line.GetValue(threads)),
-                OutFolder.Of(line.GetValue(folder)),
+                OutputFolder.Of(line.GetValue(folder)),
                 line.GetValue(json),
                 cancellationToken);
         });
         return command;
     }
 
-    private static void Run(Job job, OutFolder? folder, bool isJson, CancellationToken cancellationToken)
+    private static void Run(Job job, OutputFolder? folder, bool isJson, CancellationToken cancellationToken)
     {
         var network = Architectures.CatDog;
         var (train, test) = Load(job, network.Input, cancellationToken);
@@ -101,7 +101,7 @@ internal static class CatDogCommand
     }
 
     /// <summary>The model as its file gives it back, which is checked to be the same to the last bit.</summary>
-    private static Model SaveAndLoad(Model trained, OutFolder? folder)
+    private static Model SaveAndLoad(Model trained, OutputFolder? folder)
     {
         Model loaded;
         if (folder is null)
@@ -129,9 +129,9 @@ internal static class CatDogCommand
         return truth == prediction.ClassName ? words : $"{words} ({truth})";
     }
 
-    private static void Write(OutFolder folder, Job job, FitResult result, Model model, Evaluation evaluation, Gallery gallery)
+    private static void Write(OutputFolder folder, Job job, FitResult result, Model model, Evaluation evaluation, Gallery gallery)
     {
-        folder.Save("predictions.png", gallery.Sheet());
+        folder.Write("predictions.png", gallery.Sheet());
         folder.Write("report.html", Page.Of(
             "Cats and dogs",
             Page.Section("Result", Page.Settings(

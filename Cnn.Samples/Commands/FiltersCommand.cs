@@ -16,14 +16,14 @@ internal static class FiltersCommand
     {
         var file = new Option<string?>("--image") { HelpName = "FILE", Description = "The picture [default: one that the library draws]." };
         var seed = Arguments.Whole("--seed", "Decides the drawn picture and the noise.", 0);
-        var folder = OutFolder.Option("Write a picture for each filter, contact-sheet.png and report.html there.");
+        var folder = OutputFolder.Option("Write a picture for each filter, contact-sheet.png and report.html there.");
         var json = Arguments.Json();
         var command = new Command("filters", "Applies the fixed filters to a picture, and measures how they smooth noise.") { file, seed, folder, json };
         command.SetAction(line =>
         {
             var key = Key.OfSeed(line.GetValue(seed));
             var picture = line.GetValue(file) is { } path ? Image.Load(path) : Drawn(key);
-            Run(picture, line.GetValue(file) ?? "drawn", key, OutFolder.Of(line.GetValue(folder)), line.GetValue(json));
+            Run(picture, line.GetValue(file) ?? "drawn", key, OutputFolder.Of(line.GetValue(folder)), line.GetValue(json));
         });
         return command;
     }
@@ -31,7 +31,7 @@ internal static class FiltersCommand
     private static Image Drawn(Key key) => FSharp.Image.ofPixels(
         Shape.Of(DrawnSide, DrawnSide, 3), FSharp.SyntheticDigits.drawColor(key, DrawnSide, DrawnDigit));
 
-    private static void Run(Image picture, string source, Key key, OutFolder? folder, bool isJson)
+    private static void Run(Image picture, string source, Key key, OutputFolder? folder, bool isJson)
     {
         var filtered = Filter.All.Select(filter => (Filter: filter, Picture: filter.Apply(picture))).ToArray();
         var noise = Filter.All.Where(filter => filter.IsSmoothing).Append(Filter.Box(5)).Append(Filter.Gaussian(7))
@@ -68,15 +68,15 @@ internal static class FiltersCommand
     private static string FileName(Filter filter) => $"{filter.Name}-{filter.Size}x{filter.Size}.png";
 
     private static void Write(
-        OutFolder folder, string source, Image picture, (Filter Filter, Image Picture)[] filtered, Gallery gallery, Words table)
+        OutputFolder folder, string source, Image picture, (Filter Filter, Image Picture)[] filtered, Gallery gallery, Words table)
     {
-        folder.Save("original.png", picture);
+        folder.Write("original.png", picture);
         foreach (var (filter, result) in filtered)
         {
             folder.Save(FileName(filter), result);
         }
 
-        folder.Save("contact-sheet.png", gallery.Sheet());
+        folder.Write("contact-sheet.png", gallery.Sheet());
         folder.Write("report.html", Page.Of(
             "Fixed filters",
             Page.Section("Picture", Page.Settings(("picture", source), ("shape", $"{picture}"))),

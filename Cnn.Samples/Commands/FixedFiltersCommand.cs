@@ -16,7 +16,7 @@ internal static class FixedFiltersCommand
         var epochs = Arguments.Whole("--epochs", "Times that the training pictures are gone through.", Epochs, smallest: 1);
         var seed = Arguments.Whole("--seed", "Decides the first weights and the order of the pictures.", 0);
         var threads = Arguments.Threads();
-        var folder = OutFolder.Option("Write filters.png and report.html there.");
+        var folder = OutputFolder.Option("Write filters.png and report.html there.");
         var json = Arguments.Json();
         var command = new Command(Name, "Trains a dense layer on a bank of fixed filters, and the same network with learned filters.")
         {
@@ -27,13 +27,13 @@ internal static class FixedFiltersCommand
                 line.GetRequiredValue(data),
                 new FitOptions { Epochs = line.GetValue(epochs), Seed = line.GetValue(seed) },
                 line.GetValue(threads)),
-            OutFolder.Of(line.GetValue(folder)),
+            OutputFolder.Of(line.GetValue(folder)),
             line.GetValue(json),
             cancellationToken));
         return command;
     }
 
-    private static void Run(Job job, OutFolder? folder, bool isJson, CancellationToken cancellationToken)
+    private static void Run(Job job, OutputFolder? folder, bool isJson, CancellationToken cancellationToken)
     {
         var scheduler = new CancellableScheduler(new ParallelScheduler(job.Threads), "Cancelled before the training began.", cancellationToken);
         var (train, test) = job.Data.Load(new Loading(scheduler, job.Options.Seed, Shape.Of(28, 28, 1)));
@@ -98,10 +98,10 @@ internal static class FixedFiltersCommand
         return new([(picture, "original"), .. Filter.All.Select(filter => (filter.Apply(picture), $"{filter}"))]);
     }
 
-    private static void Write(OutFolder folder, Job job, Dataset train, Result[] results, Words table)
+    private static void Write(OutputFolder folder, Job job, Dataset train, Result[] results, Words table)
     {
         var seen = Seen(train);
-        folder.Save("filters.png", seen.Sheet());
+        folder.Write("filters.png", seen.Sheet());
         folder.Write("report.html", Page.Of(
             "Fixed filters against learned ones",
             Page.Section("Result", table.ToHtml()),

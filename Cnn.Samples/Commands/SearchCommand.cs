@@ -22,7 +22,7 @@ internal static class SearchCommand
 
     private static void Run(SearchSettings job, CancellationToken cancellationToken)
     {
-        var folder = job.Search.Folder is { } path ? new OutFolder(path) : null;
+        var folder = job.Search.Folder is { } path ? new OutputFolder(path) : null;
         var network = Architectures.Find(job.Net);
         var (train, test) = Load(job, network, cancellationToken);
         if (!job.IsJson)

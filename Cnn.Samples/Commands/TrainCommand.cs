@@ -21,9 +21,8 @@ internal static class TrainCommand
     {
         var report = job.Folder is null ? null : new TrainingReport(job.Folder);
         RequireFolderOf(job.ModelFile);
-        var network = Architectures.Find(job.Net);
-        var (train, test, preprocessing) = Load(job, network, cancellationToken);
-        var model = network.Build(job.Fit.Seed, job.Precision).WithThreads(job.Threads).WithPreprocessing(preprocessing);
+        var (train, test, preprocessing) = Load(job, job.Network, cancellationToken);
+        var model = job.Network.Build(job.Fit.Seed, job.Precision).WithThreads(job.Threads).WithPreprocessing(preprocessing);
         if (!job.IsJson)
         {
             Announce(job, model, train, test);

@@ -7,6 +7,7 @@ namespace Cnn.Samples.Commands;
 
 /// <summary>What to train, and how.</summary>
 /// <param name="Net">Name of the network.</param>
+/// <param name="Network">Its layers.</param>
 /// <param name="Data">Where the pictures come from.</param>
 /// <param name="Fit">How to train.</param>
 /// <param name="Choices">What the user chose of it, for the record.</param>
@@ -18,7 +19,7 @@ namespace Cnn.Samples.Commands;
 /// <param name="Folder">Where the results are written; null for nowhere.</param>
 /// <param name="IsJson">Whether one line of JSON is all that is printed.</param>
 internal sealed record TrainSettings(
-    string Net, DataSource Data, FitOptions Fit, TrainChoices Choices, Precision Precision, int Threads, bool Recalibrate, string? ModelFile, int? Port, string? Folder, bool IsJson);
+    string Net, NetworkBuilder Network, DataSource Data, FitOptions Fit, TrainChoices Choices, Precision Precision, int Threads, bool Recalibrate, string? ModelFile, int? Port, string? Folder, bool IsJson);
 
 /// <summary>Choices that a finished optimiser does not tell; null where none was made.</summary>
 /// <param name="Preset">Whose settings were taken.</param>
@@ -32,9 +33,6 @@ internal sealed class TrainOptions
 {
     private const string Net = "lenet5";
     private const int Epochs = 5;
-
-    /// <summary>Of the networks with batch normalisation, the one whose source trains it too shortly for running averages.</summary>
-    private const string RecalibratedPreset = "digits";
 
     private readonly Option<string> _net = Arguments.Name("--net", "network", Architectures.Names, Net);
     private readonly Option<DataSource> _data = DataSources.Option();
@@ -120,9 +118,9 @@ internal sealed class TrainOptions
             Epochs = Given(line, _epochs, preset?.Options.Epochs),
             BatchSize = Given(line, _batch, preset?.Options.BatchSize),
             Optimizer = OptimizerOf(line, preset),
-            Loss = Architectures.LossOf(net),
+            Loss = preset?.Options.Loss ?? Architectures.LossOf(net),
             Seed = line.GetValue(_seed),
-            Augmentation = line.GetRequiredValue(_augment),
+            Augmentation = preset is null || IsGiven(line, _augment) ? line.GetRequiredValue(_augment) : preset.Options.Augmentation,
             ValidationFraction = line.GetValue(_validation) ?? preset?.Options.ValidationFraction ?? 0,
             CheckpointFolder = line.GetValue(_checkpoint),
             Resume = line.GetValue(_resume),
@@ -131,12 +129,13 @@ internal sealed class TrainOptions
         var schedule = line.GetValue(_schedule) ?? preset?.Schedule;
         return new TrainSettings(
             net,
+            preset?.Network ?? Architectures.Find(net),
             line.GetRequiredValue(_data),
             schedule is null ? fit : Schedules.Find(schedule).Apply(fit),
             new TrainChoices(preset?.Origin, schedule, line.GetValue(_weightDecay), line.GetValue(_l2)),
             line.GetRequiredValue(_precision) == "float" ? Precision.Single : Precision.Double,
             line.GetValue(_threads),
-            line.GetValue(_recalibrate) ?? (choice is { Net: null } && net == RecalibratedPreset),
+            line.GetValue(_recalibrate) ?? preset?.Recalibrate ?? false,
             line.GetValue(_save),
             line.GetValue(_serve),
             line.GetValue(_out),
@@ -161,7 +160,9 @@ internal sealed class TrainOptions
             && Architectures.Names.FirstOrDefault(name => name.Equals(word, StringComparison.OrdinalIgnoreCase)) is { } net
             && preset.Of(net) is null)
         {
-            line.AddError($"The source of {net} gives no settings: leave out --preset.");
+            line.AddError(preset.Name == "source"
+                ? $"The source of {net} gives no settings: leave out --preset."
+                : $"There is no preset '{preset.Name}' for {net}: leave out --preset.");
         }
     }
 

@@ -17,7 +17,7 @@ internal static class VanillaCommand
             "--epochs", "Epochs of every step.", Architectures.SourceSettingsOf(Net)!.Options.Epochs, smallest: 1);
         var seed = Arguments.Whole("--seed", "Decides the first weights and the order of the pictures.", 0);
         var threads = Arguments.Threads();
-        var folder = OutFolder.Option("Write report.html there.");
+        var folder = OutputFolder.Option("Write report.html there.");
         var json = Arguments.Json();
         var command = new Command(Net, "Trains Vu's network as her paper does, then with threads, softmax, momentum and learning-rate decay.")
         {
@@ -25,13 +25,13 @@ internal static class VanillaCommand
         };
         command.SetAction(line => Run(
             new Job(line.GetRequiredValue(data), line.GetValue(epochs), line.GetValue(seed), line.GetValue(threads)),
-            OutFolder.Of(line.GetValue(folder)),
+            OutputFolder.Of(line.GetValue(folder)),
             line.GetValue(json),
             cancellationToken));
         return command;
     }
 
-    private static void Run(Job job, OutFolder? folder, bool isJson, CancellationToken cancellationToken)
+    private static void Run(Job job, OutputFolder? folder, bool isJson, CancellationToken cancellationToken)
     {
         var shapes = Shapes();
         var (train, test) = Load(job, cancellationToken);

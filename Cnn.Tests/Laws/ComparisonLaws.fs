@@ -1,0 +1,240 @@
+/// The best settings, and dense networks against convolutional ones: what is compared, and what the numbers say.
+module Cnn.Tests.Laws.ComparisonLaws
+
+open System
+open System.Net
+open System.Threading
+open FsCheck
+open NUnit.Framework
+open Cnn
+open Cnn.FSharp
+open Cnn.Tests.Laws.Closeness
+
+let private named name = Architectures.tryFind name |> Option.get
+
+let private shapes (architecture: Architecture) =
+    let layer: Layer<float32> = Layers.ofSpecs architecture.Layers
+    Network.describe architecture.Input layer |> List.map string
+
+[<Test>]
+let ``the best settings change the first weights and the loss, never a shape`` () =
+    for best in BestTrainings.all do
+        let architecture = named best.Network
+        let changed = BestTrainings.apply best architecture
+        Assert.That(shapes changed, equalTo (shapes architecture))
+        Assert.That((changed.Training |> Option.get).Epochs, equalTo best.Training.Epochs)
+
+[<Test>]
+let ``there is one row of best settings for a network, and it was measured`` () =
+    let names = BestTrainings.all |> List.map (fun best -> best.Network)
+    Assert.That(List.distinct names, equalTo names)
+
+    for best in BestTrainings.all do
+        Assert.That(best.ValidationAccuracy, Is.InRange(0.5, 1.0))
+        Assert.That(best.TestAccuracy, Is.InRange(0.5, 1.0))
+
+/// Networks of both doors begin with the same weights and are trained alike.
+[<Test>]
+let ``best settings of the façade = best settings of the core`` () =
+    for architecture in Architectures.all do
+        match BestTrainings.tryFind architecture.Name, Option.ofObj (Fluent.Architectures.BestSettingsOf architecture.Name) with
+        | None, None -> ()
+        | Some best, Some found ->
+            let applied = BestTrainings.apply best architecture
+            let network: FSharp.Network<float32> = Architectures.build 1 applied
+            Assert.That(found.Network.Build(1).WeightHash, equalTo (Network.weightHash network))
+            Assert.That(found.Options.Epochs, equalTo best.Training.Epochs)
+            Assert.That(found.Options.BatchSize, equalTo best.Training.BatchSize)
+            Assert.That(found.Options.Optimizer, equalTo best.Training.Optimizer)
+            Assert.That(found.Options.Loss, equalTo (Nullable applied.Loss))
+            Assert.That(found.Options.Augmentation, equalTo best.Augmentation)
+            Assert.That(found.Recalibrate, equalTo best.Recalibrate)
+            Assert.That(found.ValidationAccuracy, equalTo best.ValidationAccuracy)
+            Assert.That(found.TestAccuracy, equalTo best.TestAccuracy)
+        | _ -> Assert.Fail architecture.Name
+
+let private scheduler = SequentialScheduler()
+let private drawn = Comparison.drawn scheduler 40
+let private contestants = drawn |> List.collect Comparison.contestants
+
+[<Test>]
+let ``every level has dense networks and convolutional ones, with the settings of the source and the best`` () =
+    for level in drawn do
+        for settings in [ SettingsOrigin.Source; SettingsOrigin.Best ] do
+            for isConvolutional in [ false; true ] do
+                let found =
+                    Comparison.contestants level
+                    |> List.filter (fun c -> c.Settings = settings && c.IsConvolutional = isConvolutional)
+
+                Assert.That(found, Is.Not.Empty)
+
+/// Fossheim's two dense networks are for grey pictures; in colour they see every number of a picture.
+[<Test>]
+let ``a network on a level takes the pictures of the level`` () =
+    for level in drawn do
+        let struct (train, test) = level.Load 0
+        Assert.That(train.Shape, equalTo level.Input)
+        Assert.That(test.Shape, equalTo level.Input)
+
+        for contestant in Comparison.contestants level do
+            let outcome = Comparison.outcome contestant []
+            let network: FSharp.Network<float32> = Architectures.build 0 contestant.Architecture
+            let struct (trained, others) = Network.parameterCounts network
+            Assert.That(network.Input, equalTo level.Input)
+            Assert.That(outcome.Parameters, equalTo (trained + others))
+
+[<Test>]
+let ``digits are never mirrored, photographs are`` () =
+    let isFlip step =
+        match step with
+        | FlipHorizontal -> true
+        | _ -> false
+
+    let flips (level: ComparisonLevel) =
+        Comparison.contestants level
+        |> List.exists (fun c -> Augmentation.steps c.Augmentation |> List.exists isFlip)
+
+    for level in drawn do
+        Assert.That(flips level, Is.False)
+
+    Assert.That(flips { List.last drawn with IsMirrored = true })
+
+/// Goes on by a second whenever it is looked at.
+type private Ticking() =
+    inherit TimeProvider()
+    let mutable ticks = 0L
+    override _.TimestampFrequency = 1L
+
+    override _.GetTimestamp() =
+        ticks <- ticks + 1L
+        ticks
+
+/// Seconds are those of the training alone: the clock is looked at twice.
+[<Test>]
+let ``a trial = training and evaluation of the core`` () =
+    let level = drawn.Head
+    let struct (train, test) = level.Load 0
+
+    for contestant in Comparison.contestants level |> List.filter (fun c -> c.Architecture.Name <> "vgg8") do
+        let found =
+            Comparison.trial Backend.reference<float32> (Ticking()) CancellationToken.None 2 train test 5 contestant
+
+        let network: FSharp.Network<float32> = Architectures.build 5 contestant.Architecture
+
+        let settings = {
+            TrainingSettings.Default with
+                BatchSize = contestant.Training.BatchSize
+                Optimizer = contestant.Training.Optimizer
+                Loss = Some contestant.Architecture.Loss
+                Augmentation = contestant.Augmentation
+                Seed = 5
+        }
+
+        let trained = (Training.run Backend.reference settings 2 train network).Network
+        let expected = (Prediction.evaluate Backend.reference None trained test).Accuracy
+        Assert.That(found.Accuracy, equalTo expected)
+        Assert.That(found.Seconds, equalTo 1.0)
+
+[<Test>]
+let ``a cancelled trial raises`` () =
+    let level = drawn.Head
+    let struct (train, test) = level.Load 0
+
+    let run () =
+        Comparison.trial
+            Backend.reference<float32>
+            TimeProvider.System
+            (CancellationToken true)
+            2
+            train
+            test
+            0
+            contestants.Head
+        |> ignore
+
+    Assert.Throws<OperationCanceledException> run |> ignore
+
+/// Outcomes of all contestants, three trials each, with accuracies of whole percents that bytes decide.
+let private outcomes (bytes: NonEmptyArray<byte>) =
+    let share i = float (bytes.Get[i % bytes.Get.Length] % 101uy) / 100.0
+
+    contestants
+    |> List.mapi (fun i contestant ->
+        Comparison.outcome contestant [ for k in 0..2 -> { Accuracy = share (3 * i + k); Seconds = float (1 + i) } ])
+
+[<Law>]
+let ``mean and spread are those of the trials: n·mean = Σ a, (n − 1)·spread² = Σ a² − n·mean²``
+    (bytes: NonEmptyArray<byte>)
+    =
+    all [
+        for outcome in outcomes bytes do
+            let a = outcome.Trials |> List.map (fun trial -> trial.Accuracy)
+            let n = float a.Length
+            same true (abs (n * outcome.Accuracy - List.sum a) < 1e-12)
+            let squares = List.sumBy (fun x -> x * x) a - n * outcome.Accuracy * outcome.Accuracy
+            same true (abs ((n - 1.0) * outcome.Spread * outcome.Spread - squares) < 1e-12)
+    ]
+
+/// One trial each, so that nothing is lost in the spread.
+[<Law>]
+let ``convolution is said to be ahead exactly where its best network is`` (bytes: NonEmptyArray<byte>) =
+    let single = outcomes bytes |> List.map (fun o -> { o with Trials = [ o.Trials.Head ] })
+    let words = ComparisonReport.conclusions single
+
+    all [
+        for level in drawn do
+            for settings, whose in
+                [ SettingsOrigin.Source, "the settings of the source"; SettingsOrigin.Best, "the best settings" ] do
+                let top isConvolutional =
+                    single
+                    |> List.filter (fun o ->
+                        o.Contestant.Level = level.Name
+                        && o.Contestant.Settings = settings
+                        && o.Contestant.IsConvolutional = isConvolutional)
+                    |> List.map (fun o -> o.Accuracy)
+                    |> List.max
+
+                let said = words |> List.find (fun w -> w.StartsWith level.Name && w.Contains whose)
+                same (top true > top false) (said.EndsWith "points ahead.")
+                same (top true < top false) (said.EndsWith "points behind.")
+    ]
+
+[<Law>]
+let ``a slip is told exactly where an accuracy is more than a point from the printed one, or none is printed``
+    (bytes: NonEmptyArray<byte>)
+    =
+    all [
+        for outcome in outcomes bytes do
+            let isFar =
+                match outcome.Contestant.Printed with
+                | Some printed -> abs (outcome.Accuracy - printed.Accuracy) > 0.01
+                | None -> true
+
+            same (isFar && outcome.Contestant.Slip.IsSome) outcome.Note.IsSome
+    ]
+
+[<Law>]
+let ``the page names every network with its accuracy, once for each setting`` (bytes: NonEmptyArray<byte>) =
+    let found = outcomes bytes
+    let page = ComparisonReport.page [ "seed", "0" ] found
+
+    all [
+        same
+            found.Length
+            (page.Split("<th scope=\"row\">")
+             |> Array.filter (fun part ->
+                 contestants |> List.exists (fun c -> part.StartsWith(c.Architecture.Name + "</th>")))
+             |> Array.length)
+
+        for outcome in found do
+            same true (page.Contains(string (WebUtility.HtmlEncode(ComparisonReport.cells outcome |> List.item 3))))
+    ]
+
+[<Test>]
+let ``a training that diverged is called so, and is nobody's best`` () =
+    let broken = [
+        for contestant in contestants -> Comparison.outcome contestant [ { Accuracy = nan; Seconds = 1.0 } ]
+    ]
+
+    Assert.That(ComparisonReport.cells broken.Head |> List.item 3, equalTo "diverged")
+    Assert.That(ComparisonReport.conclusions broken |> List.filter (fun words -> words.Contains "best dense"), Is.Empty)
