@@ -80,7 +80,7 @@ public sealed record SearchOptions
 /// <param name="Trial">What it came to.</param>
 /// <param name="Finished">Candidates that are finished, those of an earlier run among them.</param>
 /// <param name="Candidates">All that are tried.</param>
-public sealed record SearchProgress(Trial Trial, int Finished, int Candidates);
+public sealed record SearchProgress(SearchTrial Trial, int Finished, int Candidates);
 
 /// <summary>What a search came to.</summary>
 /// <remarks>Immutable.</remarks>
@@ -88,7 +88,7 @@ public sealed record SearchProgress(Trial Trial, int Finished, int Candidates);
 /// <param name="Best">The one of the highest validation accuracy; among equals of the lowest validation loss.</param>
 /// <param name="Model">The chosen candidate, trained anew on all pictures, those held back included: evaluate it once, on a test set.</param>
 /// <param name="Resumed">Trials that were found in the folder, and so were not run again.</param>
-public sealed record SearchResult(IReadOnlyList<Trial> Trials, Trial Best, Model Model, int Resumed);
+public sealed record SearchResult(IReadOnlyList<SearchTrial> Trials, SearchTrial Best, Model Model, int Resumed);
 
 /// <summary>Search for learning rate, penalty and layer sizes: on a grid, or at random (Bergstra and Bengio 2012).</summary>
 public static class Search
@@ -115,7 +115,7 @@ public static class Search
         var task = options.Task(network, pictures, cancellationToken);
         var candidates = options.Candidates();
         var fresh = 0;
-        var onTrial = FuncConvert.FromAction<int, Trial>((finished, trial) =>
+        var onTrial = FuncConvert.FromAction<int, SearchTrial>((finished, trial) =>
         {
             fresh++;
             options.Progress?.Report(new SearchProgress(trial, finished, candidates.Length));

@@ -15,7 +15,7 @@ type HeatMap = {
     /// <summary>Values that go across.</summary>
     Columns: IReadOnlyList<string>
     /// <summary>The trial of each row and column; null where there is none.</summary>
-    Cells: IReadOnlyList<IReadOnlyList<Trial | null>>
+    Cells: IReadOnlyList<IReadOnlyList<SearchTrial | null>>
 }
 
 namespace Cnn.FSharp
@@ -32,8 +32,8 @@ module HeatMap =
         across
         (columns: 'Column list)
         name
-        (isOf: 'Column -> Trial -> bool)
-        (trials: Trial list)
+        (isOf: 'Column -> SearchTrial -> bool)
+        (trials: SearchTrial list)
         : HeatMap =
         let rates = trials |> List.map (fun t -> t.Candidate.LearningRate) |> List.distinct |> List.sort
 
@@ -45,18 +45,18 @@ module HeatMap =
             Corner = "learning rate ↓, " + across + " →"
             Rows = rates |> List.map Words.number
             Columns = columns |> List.map name
-            Cells = [ for η in rates -> [ for column in columns -> cell η column ] :> IReadOnlyList<Trial | null> ]
+            Cells = [ for η in rates -> [ for column in columns -> cell η column ] :> IReadOnlyList<SearchTrial | null> ]
         }
 
     /// <summary>
     /// Learning rates down, penalties across, a map for each choice of layer sizes; layer sizes across where there is one
     /// penalty only. No maps where they would be empty for more than a half, as after a random search.
     /// </summary>
-    let ofTrials (trials: Trial list) : HeatMap list =
+    let ofTrials (trials: SearchTrial list) : HeatMap list =
         let trials = trials |> List.distinctBy (fun t -> t.Candidate)
         let sizes = trials |> List.map (fun t -> List.ofSeq t.Candidate.Layers) |> List.distinct
         let penalties = trials |> List.map (fun t -> t.Candidate.L2) |> List.distinct |> List.sort
-        let hasSizes layers (t: Trial) = List.ofSeq t.Candidate.Layers = layers
+        let hasSizes layers (t: SearchTrial) = List.ofSeq t.Candidate.Layers = layers
         let nameOf layers = (List.find (hasSizes layers) trials).Candidate.Sizes
 
         let maps =
@@ -75,7 +75,7 @@ module HeatMap =
             maps
 
     /// <summary>Where a trial's accuracy lies between the worst and the best of those that did not diverge: 0 … 1.</summary>
-    let share (trials: Trial list) (trial: Trial) =
+    let share (trials: SearchTrial list) (trial: SearchTrial) =
         match trials |> List.filter (fun t -> not t.IsDiverged) |> List.map (fun t -> t.Accuracy) with
         | _ when trial.IsDiverged -> 0.0
         | [] -> 0.0

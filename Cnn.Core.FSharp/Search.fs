@@ -30,7 +30,7 @@ type Candidate = {
 /// <summary>What a candidate came to on the pictures that are held back for the choice.</summary>
 /// <remarks>An immutable value with structural equality.</remarks>
 [<NoComparison>]
-type Trial = {
+type SearchTrial = {
     Candidate: Candidate
     /// <summary>Mean training loss over the last epoch, while it learned; infinite where training diverged.</summary>
     TrainingLoss: float
@@ -231,7 +231,7 @@ module Search =
     /// <summary>Trains a candidate on one thread and asks the validation set.</summary>
     /// <exception cref="T:System.ArgumentException">The candidate does not fit the network, or the data do not.</exception>
     /// <exception cref="T:System.OperationCanceledException">The settings' token says so.</exception>
-    let attempt (kernels: IKernels<'T>) (task: SearchTask) (candidate: Candidate) : Trial =
+    let attempt (kernels: IKernels<'T>) (task: SearchTask) (candidate: Candidate) : SearchTrial =
         let backend: Backend<'T> = { Kernels = kernels; Scheduler = SequentialScheduler() }
 
         let settings = {
@@ -241,7 +241,7 @@ module Search =
                 OnWarning = ignore
         }
 
-        let trial trainingLoss loss accuracy : Trial = {
+        let trial trainingLoss loss accuracy : SearchTrial = {
             Candidate = candidate
             TrainingLoss = trainingLoss
             Loss = loss
@@ -273,13 +273,13 @@ module Search =
     /// <param name="candidates">What is tried.</param>
     let run
         (scheduler: IScheduler)
-        (attempt: Candidate -> Trial)
-        (known: Trial seq)
-        (onTrial: int -> Trial -> unit)
+        (attempt: Candidate -> SearchTrial)
+        (known: SearchTrial seq)
+        (onTrial: int -> SearchTrial -> unit)
         (candidates: Candidate list)
-        : Trial list =
+        : SearchTrial list =
         let wanted = List.distinct candidates
-        let found = Dictionary<Candidate, Trial>()
+        let found = Dictionary<Candidate, SearchTrial>()
 
         for trial in known do
             if List.contains trial.Candidate wanted then
@@ -323,14 +323,14 @@ module Search =
         run scheduler (attempt kernels task) [] onTrial candidates
 
     /// <summary>The trials, the highest accuracy first; equals by the lowest loss, then by the smallest values.</summary>
-    let ranked (trials: Trial list) =
+    let ranked (trials: SearchTrial list) =
         trials
         |> List.sortBy (fun t ->
             -t.Accuracy, t.Loss, t.Candidate.LearningRate, t.Candidate.L2, List.ofSeq t.Candidate.Layers)
 
     /// <summary>The first of the ranked trials.</summary>
     /// <exception cref="T:System.ArgumentException">There is none that did not diverge.</exception>
-    let best (trials: Trial list) =
+    let best (trials: SearchTrial list) =
         match ranked trials |> List.tryFind (fun trial -> not trial.IsDiverged) with
         | Some trial -> trial
         | None ->

@@ -14,7 +14,7 @@ type SearchRecord = {
     /// <summary>What decides the numbers of the search, in words: the same settings, the same bits.</summary>
     Settings: Map<string, string>
     /// <summary>In the order in which they finished.</summary>
-    Trials: Trial list
+    Trials: SearchTrial list
     /// <summary>Bytes of the whole lines; what follows them was torn off.</summary>
     Length: int
 }
@@ -85,7 +85,7 @@ module SearchLog =
             Checkpoint.writeSettings settings writer
             writer.WriteEndObject())
 
-    let private line (trial: Trial) =
+    let private line (trial: SearchTrial) =
         Json.write (fun writer ->
             writer.WriteStartObject()
             Json.writeNumber writer "learning_rate" trial.Candidate.LearningRate
@@ -99,10 +99,10 @@ module SearchLog =
     let private bytesOf text = Encoding.UTF8.GetBytes(text + "\n")
 
     /// <summary>The bytes of a file: <c>read ∘ write</c> is the identity.</summary>
-    let write (settings: Map<string, string>) (trials: Trial list) =
+    let write (settings: Map<string, string>) (trials: SearchTrial list) =
         header settings :: List.map line trials |> List.map bytesOf |> Array.concat
 
-    let private readTrial json : Trial =
+    let private readTrial json : SearchTrial =
         let number name =
             let value = Json.get name json
             let x = Json.number value
@@ -167,9 +167,9 @@ module SearchLog =
         (scheduler: IScheduler)
         (kernels: IKernels<'T>)
         (task: SearchTask)
-        (onTrial: int -> Trial -> unit)
+        (onTrial: int -> SearchTrial -> unit)
         (candidates: Candidate list)
-        : Trial list =
+        : SearchTrial list =
         Search.requireFit task candidates
         let settings = describe kernels task candidates
         Directory.CreateDirectory folder |> ignore

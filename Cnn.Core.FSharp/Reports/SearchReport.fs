@@ -11,8 +11,8 @@ module SearchReport =
     let private percent (share: float) = (100.0 * share).ToString("0.00", CultureInfo.InvariantCulture) + " %"
 
     /// <summary>Validation accuracies as tables of shaded cells, the best one in full.</summary>
-    let heatMaps (trials: Trial list) : Html list =
-        let cell (trial: Trial | null) =
+    let heatMaps (trials: SearchTrial list) : Html list =
+        let cell (trial: SearchTrial | null) =
             match trial with
             | null -> "–", 0.0
             | trial when trial.IsDiverged -> "diverged", 0.0
@@ -25,8 +25,8 @@ module SearchReport =
             ])
 
     /// <summary>All trials, the best one first, their accuracies shaded.</summary>
-    let ranking (trials: Trial list) : Html =
-        let row place (trial: Trial) =
+    let ranking (trials: SearchTrial list) : Html =
+        let row place (trial: SearchTrial) =
             let candidate = trial.Candidate
             let share = HeatMap.share trials trial
 

@@ -26,7 +26,7 @@ internal static class CatDogCommand
         };
         var seed = Arguments.Whole("--seed", "Decides the first weights, the order of the pictures and who is held back.", 0);
         var threads = Arguments.Threads();
-        var folder = OutputFolder.Option($"Write {ModelName}, predictions.png, the pictures shown and report.html there.");
+        var folder = OutputFolder.Option($"Write {ModelName}, predictions.png and report.html there.");
         var json = Arguments.Json();
         var command = new Command(Net, "Trains the cats-and-dogs network on two classes of pictures, saves and loads it, and shows what it says.")
         {

@@ -9,6 +9,7 @@ internal static class FixedFiltersCommand
 {
     private const string Name = "fixed-filters";
     private const int Epochs = 3;
+    private const int WarmUp = 1_000;
 
     public static Command Create(CancellationToken cancellationToken)
     {
@@ -50,6 +51,9 @@ internal static class FixedFiltersCommand
             ("fixed, then learned", FixedFilters.Tuned(shape, classes, seed: seed)),
             ("learned from noise", FixedFilters.Learned(shape, classes, seed: seed)),
         ];
+
+        // Compiles the code, which the first network should not pay for.
+        _ = models[^1].Model.Fit(train.Take(WarmUp), cancellationToken: cancellationToken);
         var results = models.Select(start =>
         {
             var fit = TrainingDisplay.Run(start.Model.WithThreads(job.Threads), train, job.Options, isJson, cancellationToken);

@@ -136,7 +136,7 @@ internal static class SearchCommand
         writer.WriteString("weightHash", result.Model.WeightHash);
     }
 
-    private static void Write(Utf8JsonWriter writer, Trial trial)
+    private static void Write(Utf8JsonWriter writer, SearchTrial trial)
     {
         writer.WriteNumber("learningRate", trial.Candidate.LearningRate);
         writer.WriteNumber("l2", trial.Candidate.L2);

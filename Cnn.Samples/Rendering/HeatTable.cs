@@ -9,7 +9,7 @@ internal static class HeatTable
 {
     private const int Best = 10;
 
-    public static void Print(IReadOnlyList<Trial> trials)
+    public static void Print(IReadOnlyList<SearchTrial> trials)
     {
         var all = ListModule.OfSeq(trials);
         var maps = FSharp.HeatMap.ofTrials(all);
@@ -23,15 +23,15 @@ internal static class HeatTable
             Print($"The best of {all.Length} candidates, by validation accuracy in %", ["learning rate", "l2", "layers", "accuracy"], FSharp.Search.ranked(all).Take(Best).Select(Line));
         }
 
-        IEnumerable<Cell> Row(string name, IReadOnlyList<Trial?> cells) => [new Cell(name, null), .. cells.Select(Accuracy)];
+        IEnumerable<Cell> Row(string name, IReadOnlyList<SearchTrial?> cells) => [new Cell(name, null), .. cells.Select(Accuracy)];
 
-        IEnumerable<Cell> Line(Trial trial) =>
+        IEnumerable<Cell> Line(SearchTrial trial) =>
         [
             .. new[] { $"{trial.Candidate.LearningRate:G4}", $"{trial.Candidate.L2:G4}", trial.Candidate.Sizes }.Select(text => new Cell(text, null)),
             Accuracy(trial),
         ];
 
-        Cell Accuracy(Trial? trial) => trial is null ? new Cell("", null)
+        Cell Accuracy(SearchTrial? trial) => trial is null ? new Cell("", null)
             : trial.IsDiverged ? new Cell("diverged", 0)
             : new Cell(string.Create(CultureInfo.InvariantCulture, $"{100 * trial.Accuracy:F2}"), FSharp.HeatMap.share(all, trial));
     }

@@ -11,7 +11,7 @@ open Cnn.Tests.Laws.Closeness
 let private settings = Map [ "network", "two \"layers\"\nof 3"; "seed", "0" ]
 
 /// Trials of any numbers that a training can come to.
-let private trials (seed: int) : Trial list =
+let private trials (seed: int) : SearchTrial list =
     let key = Key.ofSeed seed
 
     List.init (key.Below(5, 0L)) (fun i ->

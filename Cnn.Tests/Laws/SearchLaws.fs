@@ -77,7 +77,7 @@ let private task seed : SearchTask = {
 let private trials scheduler task candidates = Search.trials scheduler kernels task (fun _ _ -> ()) candidates
 
 /// A trial without training; of some candidates the results are equal.
-let private pretend (candidate: Candidate) : Trial =
+let private pretend (candidate: Candidate) : SearchTrial =
     let ofRate = Key.OfSeed(BitConverter.DoubleToInt64Bits candidate.LearningRate)
     let ofPenalty = ofRate.Child(BitConverter.DoubleToInt64Bits candidate.L2)
     let key = ofPenalty.Child(int64 (Seq.sum candidate.Layers))
@@ -295,7 +295,7 @@ let private searchIn folder scheduler task candidates =
     let tried = ConcurrentQueue<Candidate>()
     let counts = ConcurrentQueue<int>()
 
-    let note finished (trial: Trial) =
+    let note finished (trial: SearchTrial) =
         tried.Enqueue trial.Candidate
         counts.Enqueue finished
 
@@ -435,7 +435,7 @@ let ``the heat maps of a grid show each trial once, in the row and column of its
                         trial, (row = words candidate.LearningRate), List.forall (fun w -> List.contains w place) wanted
     ]
 
-    let sort trials = trials |> List.sortBy (fun (t: Trial) -> values t.Candidate)
+    let sort trials = trials |> List.sortBy (fun (t: SearchTrial) -> values t.Candidate)
 
     all [
         same (sort trials) (shown |> List.map (fun (t, _, _) -> t) |> sort)
