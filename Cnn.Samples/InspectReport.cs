@@ -13,7 +13,6 @@ internal sealed class InspectReport(Model model, OutputFolder output)
     private const int PictureSide = 256;
     private const int MostMaps = 64;
     private const int MostPatches = 16;
-    private const int MostPictures = 24;
     private const int Columns = 8;
 
     /// <summary>Pictures that are searched for what excites a filter.</summary>
@@ -86,7 +85,7 @@ internal sealed class InspectReport(Model model, OutputFolder output)
             return;
         }
 
-        var pictures = judged.Take(MostPictures).Select(j => (InspectImages.Picture(Pixels(data, j.Picture)), Words(j, data))).ToArray();
+        var pictures = judged.Select(j => (InspectImages.Picture(Pixels(data, j.Picture)), Words(j, data))).ToArray();
         output.Write($"{title.ToLowerInvariant().Replace(' ', '-')}.png", Sheet(pictures.Select(p => p.Item1), Columns));
         Add(title, Pictures(pictures));
     }
