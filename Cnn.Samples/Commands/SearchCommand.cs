@@ -101,6 +101,7 @@ internal static class SearchCommand
     {
         var (job, result, evaluation, time) = outcome;
         var trials = ListModule.OfSeq(result.Trials);
+        var maps = FSharp.SearchReport.heatMaps(trials);
         var fit = job.Search.Fit;
         string[][] settings =
         [
@@ -115,7 +116,7 @@ internal static class SearchCommand
             [
                 FSharp.Report.paragraph(Invariant($"Chosen: {result.Best.Candidate}, for a validation accuracy of {100 * result.Best.Accuracy:F2} %.")),
                 FSharp.Report.paragraph(Invariant($"Trained anew on all pictures but the test set, it has {100 * evaluation.Accuracy:F2} % of {evaluation.ConfusionMatrix.Total} test pictures right, loss {evaluation.Loss:F4}. No other candidate was tested.")),
-                FSharp.Report.section("Heat map", FSharp.SearchReport.heatMaps(trials)),
+                .. maps.IsEmpty ? Array.Empty<FSharp.Html>() : [FSharp.Report.section("Heat map", maps)],
                 FSharp.Report.section("Candidates", [FSharp.SearchReport.ranking(trials)]),
                 FSharp.Report.section("Classes of the test set", [FSharp.Report.confusion(evaluation.ConfusionMatrix), FSharp.Report.classes(evaluation.ConfusionMatrix)]),
                 FSharp.Report.section("Network", [FSharp.Report.preformatted(result.Model.Summary(job.Net))]),
