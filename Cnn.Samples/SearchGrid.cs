@@ -17,8 +17,8 @@ internal sealed record SearchGrid(IReadOnlyList<double>? LearningRates, IReadOnl
     {
         HelpName = "LISTS",
         Description =
-            $"What is searched: {Rate}=X,…, {Penalty}=X,… and {Sizes}=N-N,… (a size for each hidden layer, or one for all), one list or more "
-            + "[default: 0.1 to 30 times the optimiser's learning rate, and penalties of 0, 1e-4 and 1e-3].",
+            $"What is searched: {Rate}=X,…, {Penalty}=X,… and {Sizes}=N-N,… (a size for each hidden layer, or one for all), one list or more; what is "
+            + "not listed stays as it is [default: 0.1 to 30 times the optimiser's learning rate, and penalties of 0, 1e-4 and 1e-3].",
         Arity = ArgumentArity.OneOrMore,
         AllowMultipleArgumentsPerToken = true,
         CustomParser = argument =>

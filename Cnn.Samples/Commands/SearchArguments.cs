@@ -76,9 +76,9 @@ internal sealed class SearchArguments
         var schedule = line.GetValue(_schedule);
         var search = new SearchOptions
         {
-            LearningRates = grid?.LearningRates,
-            L2 = grid?.L2 ?? (random is null ? Penalties : RandomPenalties),
-            Layers = grid?.Layers ?? new SearchOptions().Layers,
+            LearningRates = grid is null ? null : grid.LearningRates ?? [fit.Optimizer.LearningRate],
+            L2 = grid is null ? random is null ? Penalties : RandomPenalties : grid.L2 ?? [0],
+            Layers = grid?.Layers ?? [[]],
             Random = random,
             Fit = schedule is null ? fit : Schedules.Find(schedule).Apply(fit),
             Folder = line.GetValue(_out),

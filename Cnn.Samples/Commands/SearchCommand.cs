@@ -65,7 +65,7 @@ internal static class SearchCommand
         Console.WriteLine($"Network   {job.Net}: {network}");
         Console.WriteLine($"Data      {job.Data}: {train.Count} pictures to learn from and to choose by, {test.Count} to test the chosen candidate on");
         Console.WriteLine(Invariant($"          {100 * job.Search.Fit.ValidationFraction:0.##} % of the first are held back for the choice"));
-        Console.WriteLine($"Training  {job.Search.Fit.Optimizer.Kind}, {job.Search.Fit.Epochs} epochs in batches of {job.Search.Fit.BatchSize}, {job.Threads} candidates at once");
+        Console.WriteLine($"Training  {job.Search.Fit.Optimizer.Kind}, {job.Search.Fit.Epochs} epochs in batches of {job.Search.Fit.BatchSize}, candidates at once: {job.Threads}");
         Console.WriteLine();
     }
 
@@ -78,14 +78,30 @@ internal static class SearchCommand
         Console.WriteLine($"Chosen    {result.Best.Candidate}");
         Console.WriteLine(Invariant($"          validation accuracy {100 * result.Best.Accuracy:F2} %, loss {result.Best.Loss:F4}"));
         Console.WriteLine(Invariant($"          trained anew on all pictures: test accuracy {100 * evaluation.Accuracy:F2} % of {evaluation.ConfusionMatrix.Total} pictures, loss {evaluation.Loss:F4}"));
+        if (Edges(result) is { Length: > 0 } edges)
+        {
+            Console.WriteLine($"          at the edge of what was searched: look beyond it in {string.Join(" and ", edges)}");
+        }
+
         Console.WriteLine(Invariant($"Time      {time.TotalSeconds:F1} s for {result.Trials.Count - result.Resumed} of {result.Trials.Count} candidates and the chosen one"));
         Console.WriteLine($"Weights   {result.Model.InstructionSet} {result.Model.WeightHash}");
+    }
+
+    /// <summary>The numbers whose best value is the smallest or the largest tried, 0 being the smallest there is.</summary>
+    private static string[] Edges(SearchResult result)
+    {
+        (string Name, Func<Candidate, double> Value)[] numbers = [("learning rate", candidate => candidate.LearningRate), ("l2", candidate => candidate.L2)];
+        return [.. numbers.Where(number => IsEdge(result.Trials.Select(trial => number.Value(trial.Candidate)), number.Value(result.Best.Candidate))).Select(number => number.Name)];
+
+        static bool IsEdge(IEnumerable<double> tried, double best) =>
+            tried.Min() < tried.Max() && best > 0 && (best == tried.Min() || best == tried.Max());
     }
 
     private static string Page(SearchOutcome outcome)
     {
         var (job, result, evaluation, time) = outcome;
         var trials = ListModule.OfSeq(result.Trials);
+        var maps = FSharp.SearchReport.heatMaps(trials);
         var fit = job.Search.Fit;
         string[][] settings =
         [
@@ -100,7 +116,7 @@ internal static class SearchCommand
             [
                 FSharp.Report.paragraph(Invariant($"Chosen: {result.Best.Candidate}, for a validation accuracy of {100 * result.Best.Accuracy:F2} %.")),
                 FSharp.Report.paragraph(Invariant($"Trained anew on all pictures but the test set, it has {100 * evaluation.Accuracy:F2} % of {evaluation.ConfusionMatrix.Total} test pictures right, loss {evaluation.Loss:F4}. No other candidate was tested.")),
-                FSharp.Report.section("Heat map", FSharp.SearchReport.heatMaps(trials)),
+                .. maps.IsEmpty ? Array.Empty<FSharp.Html>() : [FSharp.Report.section("Heat map", maps)],
                 FSharp.Report.section("Candidates", [FSharp.SearchReport.ranking(trials)]),
                 FSharp.Report.section("Classes of the test set", [FSharp.Report.confusion(evaluation.ConfusionMatrix), FSharp.Report.classes(evaluation.ConfusionMatrix)]),
                 FSharp.Report.section("Network", [FSharp.Report.preformatted(result.Model.Summary(job.Net))]),

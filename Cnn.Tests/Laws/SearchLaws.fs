@@ -443,6 +443,21 @@ let ``the heat maps of a grid show each trial once, in the row and column of its
         same 1.0 (trials |> List.map (HeatMap.share trials) |> List.max)
     ]
 
+/// Once in a map, once in the ranking.
+[<Law>]
+let ``a page of a search shows the accuracy of each trial twice, the best one in full`` seed =
+    let trials = Search.grid (space seed) |> List.map pretend
+    let page = Html.render (SearchReport.ranking trials :: SearchReport.heatMaps trials)
+    let count (words: string) = page.Split(words).Length - 1
+    let accuracies = trials |> List.countBy (fun t -> (100.0 * t.Accuracy).ToString "0.00" + " %")
+    let best = trials |> List.filter (fun t -> HeatMap.share trials t = 1.0)
+
+    all [
+        for words, times in accuracies do
+            same (2 * times) (count (">" + words + "<"))
+        same (2 * best.Length) (count "--share:100%")
+    ]
+
 [<Test>]
 let ``trials that fill no table give none`` () =
     let scattered =
