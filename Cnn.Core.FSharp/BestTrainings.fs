@@ -69,39 +69,39 @@ module BestTrainings =
     /// <summary>All of them, in the order of <see cref="P:Cnn.FSharp.Architectures.all"/>.</summary>
     let all = [
         {
-            mnist Architectures.lenet5 cosine 20 64 (nesterov 0.05) (nan, nan) with
+            mnist Architectures.lenet5 cosine 20 64 (nesterov 0.05) (0.9935, 0.9929) with
                 Augmentation = handwriting
         }
         {
-            mnist Architectures.vanilla cosine 20 64 (Optimizer.Adam 5e-3) (nan, nan) with
+            mnist Architectures.vanilla cosine 20 64 (Optimizer.Adam 5e-3) (0.9868, 0.9868) with
                 Loss = Some Loss.BinaryCrossEntropy
         }
         {
-            digits8 Architectures.densenet2_20 cosine 60 32 (Optimizer.Adam(1e-2).WithL2 1e-4) (nan, nan) with
+            digits8 Architectures.densenet2_20 cosine 60 32 (Optimizer.Adam(1e-2).WithL2 1e-4) (0.9510, 0.9721) with
                 Initializer = Some Initializer.GlorotUniform
                 Loss = Some Loss.CrossEntropy
         }
         {
-            digits8 Architectures.convnet1_3 cosine 60 32 (Optimizer.Adam(1e-2).WithL2 1e-4) (nan, nan) with
+            digits8 Architectures.convnet1_3 cosine 60 32 (Optimizer.Adam(1e-2).WithL2 1e-4) (0.9441, 0.9833) with
                 Initializer = Some Initializer.GlorotUniform
                 Loss = Some Loss.CrossEntropy
         }
         {
-            mnist Architectures.densenet4_300 cosine 20 64 (nesterov 0.05) (nan, nan) with
+            mnist Architectures.densenet4_300 cosine 20 64 (nesterov 0.05) (0.9888, 0.9886) with
                 Initializer = Some Initializer.GlorotUniform
                 Loss = Some Loss.CrossEntropy
                 Augmentation = handwriting
         }
         {
-            mnist Architectures.convkeras4_20 cosine 20 64 (Optimizer.Adam 4e-3) (nan, nan) with
+            mnist Architectures.convkeras4_20 cosine 20 64 (Optimizer.Adam 4e-3) (0.9930, 0.9912) with
                 Augmentation = handwriting
         }
         {
-            cifar Architectures.lenet2 cosine 30 64 (nesterov 0.02) (nan, nan) with
+            cifar Architectures.lenet2 cosine 12 64 (nesterov 0.02) (nan, nan) with
                 Augmentation = photographs
         }
         {
-            cifar Architectures.convkeras12_32 cosine 40 64 (nesterov 0.05) (nan, nan) with
+            cifar Architectures.convkeras12_32 cosine 40 64 (nesterov 0.05) (0.7000, 0.7000) with
                 Augmentation = photographs
         }
         {
@@ -109,7 +109,7 @@ module BestTrainings =
                 Recalibrate = true
         }
         {
-            digits8 Architectures.vgg8 warmed 60 32 (nesterov 0.05) (nan, nan) with
+            digits8 Architectures.vgg8 warmed 60 32 (nesterov 0.05) (0.9860, 0.9972) with
                 Augmentation = Augmentation.ofSteps [ AugmentationStep.Rotate 10.0; AugmentationStep.Zoom 0.1 ]
         }
         {

@@ -67,6 +67,8 @@ type ComparisonTrial = {
     Accuracy: float
     /// <summary>Time that training took.</summary>
     Seconds: float
+    /// <summary>Epochs of it.</summary>
+    Epochs: int
 }
 
 /// <summary>What the trainings of a network came to, one for each seed.</summary>
@@ -94,9 +96,14 @@ type ComparisonOutcome = {
     /// <summary>Mean time of a training.</summary>
     member this.Seconds = this.Trials |> List.averageBy (fun trial -> trial.Seconds)
 
-    /// <summary>What explains that the accuracy is more than a point away from the printed one; none where it is not.</summary>
+    /// <summary>Whether no training was cut short.</summary>
+    member this.IsWhole =
+        this.Trials |> List.forall (fun trial -> trial.Epochs >= this.Contestant.Training.Epochs)
+
+    /// <summary>What explains that the accuracy is more than a point away from the printed one; none where it is not, or training was cut short.</summary>
     member this.Note =
         match this.Contestant.Printed with
+        | _ when not this.IsWhole -> None
         | Some printed when abs (this.Accuracy - printed.Accuracy) <= 0.01 -> None
         | _ -> this.Contestant.Slip
 
@@ -260,11 +267,12 @@ module Comparison =
         }
 
         let network: Network<'T> = Architectures.build seed contestant.Architecture
+        let epochs = min epochs training.Epochs
         let start = clock.GetTimestamp()
 
         let accuracy =
             try
-                let fitted = Fitting.fit backend settings None ignore (min epochs training.Epochs) train network
+                let fitted = Fitting.fit backend settings None ignore epochs train network
                 cancellation.ThrowIfCancellationRequested()
 
                 let trained =
@@ -279,7 +287,7 @@ module Comparison =
                 struct (nan, (clock.GetElapsedTime start).TotalSeconds)
 
         let struct (share, seconds) = accuracy
-        { Accuracy = share; Seconds = seconds }
+        { Accuracy = share; Seconds = seconds; Epochs = epochs }
 
     /// <summary>What the trials of a network came to.</summary>
     let outcome (contestant: Contestant) trials : ComparisonOutcome =

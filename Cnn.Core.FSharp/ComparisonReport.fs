@@ -130,17 +130,21 @@ module ComparisonReport =
                 + " times as long, on its machine and its data."
             )
 
-    /// <summary>What the numbers say, sentence by sentence: of each level, then of all.</summary>
-    let conclusions (outcomes: ComparisonOutcome list) : string list = [
-        for name, members in levels outcomes do
-            for settings in [ SettingsOrigin.Source; SettingsOrigin.Best ] do
-                match sentence settings members with
-                | Some words -> name + ". " + words
-                | None -> ()
+    /// <summary>What the numbers say, sentence by sentence: of each level, then of all; nothing where trainings were cut short.</summary>
+    let conclusions (outcomes: ComparisonOutcome list) : string list =
+        if outcomes |> List.forall (fun outcome -> outcome.IsWhole) then
+            [
+                for name, members in levels outcomes do
+                    for settings in [ SettingsOrigin.Source; SettingsOrigin.Best ] do
+                        match sentence settings members with
+                        | Some words -> name + ". " + words
+                        | None -> ()
 
-        yield! Option.toList (growth outcomes)
-        yield! Option.toList (speed outcomes)
-    ]
+                yield! Option.toList (growth outcomes)
+                yield! Option.toList (speed outcomes)
+            ]
+        else
+            [ "Trainings were cut short: everything works, and no more can be said of the networks." ]
 
     /// <summary>The notes on a level's outcomes: what explains a difference from the printed number.</summary>
     let notes (outcomes: ComparisonOutcome list) : string list =

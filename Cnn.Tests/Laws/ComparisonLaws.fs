@@ -154,13 +154,19 @@ let ``a cancelled trial raises`` () =
 
     Assert.Throws<OperationCanceledException> run |> ignore
 
+let private trial (contestant: Contestant) accuracy seconds = {
+    Accuracy = accuracy
+    Seconds = seconds
+    Epochs = contestant.Training.Epochs
+}
+
 /// Outcomes of all contestants, three trials each, with accuracies of whole percents that bytes decide.
 let private outcomes (bytes: NonEmptyArray<byte>) =
     let share i = float (bytes.Get[i % bytes.Get.Length] % 101uy) / 100.0
 
     contestants
     |> List.mapi (fun i contestant ->
-        Comparison.outcome contestant [ for k in 0..2 -> { Accuracy = share (3 * i + k); Seconds = float (1 + i) } ])
+        Comparison.outcome contestant [ for k in 0..2 -> trial contestant (share (3 * i + k)) (float (1 + i)) ])
 
 [<Law>]
 let ``mean and spread are those of the trials: n·mean = Σ a, (n − 1)·spread² = Σ a² − n·mean²``
@@ -233,8 +239,27 @@ let ``the page names every network with its accuracy, once for each setting`` (b
 [<Test>]
 let ``a training that diverged is called so, and is nobody's best`` () =
     let broken = [
-        for contestant in contestants -> Comparison.outcome contestant [ { Accuracy = nan; Seconds = 1.0 } ]
+        for contestant in contestants -> Comparison.outcome contestant [ trial contestant nan 1.0 ]
     ]
 
     Assert.That(ComparisonReport.cells broken.Head |> List.item 3, equalTo "diverged")
     Assert.That(ComparisonReport.conclusions broken |> List.filter (fun words -> words.Contains "best dense"), Is.Empty)
+
+[<Law>]
+let ``nothing is concluded from trainings that were cut short`` (bytes: NonEmptyArray<byte>) (place: NonNegativeInt) =
+    let found = outcomes bytes
+    let cut = place.Get % found.Length
+
+    let shortened =
+        found
+        |> List.mapi (fun i outcome ->
+            if i = cut then
+                { outcome with Trials = outcome.Trials |> List.map (fun trial -> { trial with Epochs = trial.Epochs - 1 }) }
+            else
+                outcome)
+
+    all [
+        same 1 (ComparisonReport.conclusions shortened).Length
+        same None (shortened[cut]).Note
+        same false ((ComparisonReport.conclusions found).Length = 1)
+    ]
