@@ -113,7 +113,7 @@ module BestTrainings =
                 Augmentation = Augmentation.ofSteps [ AugmentationStep.Rotate 10.0; AugmentationStep.Zoom 0.1 ]
         }
         {
-            mnist Architectures.vgg28 warmed 12 64 (nesterov 0.05) (nan, nan) with
+            mnist Architectures.vgg28 warmed 12 64 (nesterov 0.05) (0.9953, 0.9966) with
                 Augmentation = handwriting
         }
         {
