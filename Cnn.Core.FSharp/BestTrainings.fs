@@ -97,7 +97,7 @@ module BestTrainings =
                 Augmentation = handwriting
         }
         {
-            cifar Architectures.lenet2 cosine 12 64 (nesterov 0.02) (nan, nan) with
+            cifar Architectures.lenet2 cosine 12 64 (nesterov 0.02) (0.6470, 0.6545) with
                 Augmentation = photographs
         }
         {
@@ -105,7 +105,7 @@ module BestTrainings =
                 Augmentation = photographs
         }
         {
-            mnist Architectures.digits cosine 20 64 (Optimizer.Adam 1e-2) (nan, nan) with
+            mnist Architectures.digits cosine 20 64 (Optimizer.Adam 1e-2) (0.9757, 0.9783) with
                 Recalibrate = true
         }
         {
@@ -113,11 +113,11 @@ module BestTrainings =
                 Augmentation = Augmentation.ofSteps [ AugmentationStep.Rotate 10.0; AugmentationStep.Zoom 0.1 ]
         }
         {
-            mnist Architectures.vgg28 warmed 12 64 (nesterov 0.05) (nan, nan) with
+            mnist Architectures.vgg28 warmed 12 64 (nesterov 0.05) (0.9953, 0.9966) with
                 Augmentation = handwriting
         }
         {
-            cifar Architectures.vgg32 warmed 20 32 (nesterov 0.05) (nan, nan) with
+            cifar Architectures.vgg32 warmed 20 32 (nesterov 0.05) (0.7290, 0.7520) with
                 Augmentation = photographs
         }
     ]

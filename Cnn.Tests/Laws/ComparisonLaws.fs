@@ -37,7 +37,10 @@ let ``there is one row of best settings for a network, and it was measured`` () 
 [<Test>]
 let ``best settings of the façade = best settings of the core`` () =
     for architecture in Architectures.all do
-        match BestTrainings.tryFind architecture.Name, Option.ofObj (Fluent.Architectures.BestSettingsOf architecture.Name) with
+        match
+            BestTrainings.tryFind architecture.Name,
+            Option.ofObj (Fluent.Architectures.BestSettingsOf architecture.Name)
+        with
         | None, None -> ()
         | Some best, Some found ->
             let applied = BestTrainings.apply best architecture
@@ -238,9 +241,7 @@ let ``the page names every network with its accuracy, once for each setting`` (b
 
 [<Test>]
 let ``a training that diverged is called so, and is nobody's best`` () =
-    let broken = [
-        for contestant in contestants -> Comparison.outcome contestant [ trial contestant nan 1.0 ]
-    ]
+    let broken = [ for contestant in contestants -> Comparison.outcome contestant [ trial contestant nan 1.0 ] ]
 
     Assert.That(ComparisonReport.cells broken.Head |> List.item 3, equalTo "diverged")
     Assert.That(ComparisonReport.conclusions broken |> List.filter (fun words -> words.Contains "best dense"), Is.Empty)
@@ -254,7 +255,10 @@ let ``nothing is concluded from trainings that were cut short`` (bytes: NonEmpty
         found
         |> List.mapi (fun i outcome ->
             if i = cut then
-                { outcome with Trials = outcome.Trials |> List.map (fun trial -> { trial with Epochs = trial.Epochs - 1 }) }
+                {
+                    outcome with
+                        Trials = outcome.Trials |> List.map (fun trial -> { trial with Epochs = trial.Epochs - 1 })
+                }
             else
                 outcome)
 
