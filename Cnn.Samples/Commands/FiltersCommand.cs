@@ -73,7 +73,7 @@ internal static class FiltersCommand
         folder.Write("original.png", picture);
         foreach (var (filter, result) in filtered)
         {
-            folder.Save(FileName(filter), result);
+            folder.Write(FileName(filter), result);
         }
 
         folder.Write("contact-sheet.png", gallery.Sheet());
