@@ -45,7 +45,9 @@ module HeatMap =
             Corner = "learning rate ↓, " + across + " →"
             Rows = rates |> List.map Words.number
             Columns = columns |> List.map name
-            Cells = [ for η in rates -> [ for column in columns -> cell η column ] :> IReadOnlyList<SearchTrial | null> ]
+            Cells = [
+                for η in rates -> [ for column in columns -> cell η column ] :> IReadOnlyList<SearchTrial | null>
+            ]
         }
 
     /// <summary>
