@@ -349,7 +349,7 @@ let ``a picture of bytes is preprocessed as the pictures that were learned from`
     Assert.Throws<ShapeException>(fun () -> raw.Predict image |> ignore) |> ignore
 
 /// Files that earlier versions of the library wrote, and what they hold; Fixtures/write.fsx makes them.
-let private fixtures = Path.Combine(__SOURCE_DIRECTORY__, "Fixtures")
+let private fixtures = Path.Combine(AppContext.BaseDirectory, "Formats", "Fixtures")
 
 [<TestCase(1)>]
 let ``files of every format that there has been are read`` (version: int) =
