@@ -55,10 +55,27 @@ internal sealed class TrainingReport
                 FSharp.Report.section("Classes", [FSharp.Report.confusion(matrix), FSharp.Report.classes(matrix)]),
                 FSharp.Report.section("Samples", [Pictures(test, Enumerable.Range(0, Math.Min(PicturesShown, test.Count)), i => test.ClassNames[test.Labels[i]])]),
                 FSharp.Report.section("Taken for another class, the surest first", [Pictures(test, wrong, i => Invariant($"{test.ClassNames[test.Labels[i]]} taken for {predictions[i].ClassName}, {100 * predictions[i].Probabilities[predictions[i].Class]:F0} %"))]),
+                .. Inside(result.Model, test),
                 FSharp.Report.section("Network", [FSharp.Report.preformatted(result.Model.Summary(job.Net))]),
                 FSharp.Report.section("Settings", [FSharp.Report.settings("Settings", ListModule.OfSeq(settings.Select(row => Tuple.Create(row[0], row[1]))))]),
             ]));
     }
+
+    /// <summary>The first convolution: its filters, and what it makes of the first picture.</summary>
+    private static IEnumerable<Html> Inside(Model model, Dataset test)
+    {
+        if (model.Layers.FirstOrDefault(row => row.Type == "Conv2D") is { } layer)
+        {
+            var inside = model.Inspect();
+            yield return FSharp.Report.section($"Filters of {layer.Name}", [Pictures(inside.Filters(layer.Name).Select(Fluent.InspectImages.Filter), "filter")]);
+            yield return FSharp.Report.section(
+                $"Feature maps of {layer.Name} for the first sample",
+                [Pictures(inside.FeatureMaps(layer.Name, test.Picture(0)).Select(Fluent.InspectImages.Map), "map")]);
+        }
+    }
+
+    private static Html Pictures(IEnumerable<Image> images, string words) =>
+        FSharp.Report.pictures(ListModule.OfSeq(images.Take(PicturesShown).Select((image, i) => Tuple.Create(image, $"{words} {i + 1}"))));
 
     private static Html Pictures(Dataset pictures, IEnumerable<int> positions, Func<int, string> words) => FSharp.Report.pictures(
         ListModule.OfSeq(positions.Select(i => Tuple.Create(FSharp.Image.ofPixels(pictures.Shape, pictures.Picture(i)), words(i)))));
