@@ -32,7 +32,7 @@ svg { width: 100%; height: auto; font-size: 12px; } svg text { fill: var(--soft)
 td { text-align: right; font-variant-numeric: tabular-nums; } th[scope=row] { text-align: left; font-weight: 500; }
 .heat { background: color-mix(in srgb, var(--heat) var(--share), transparent); }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(7rem, 1fr)); gap: .75rem; }
-.pictures figure { margin: 0; } .pictures img { width: 100%; image-rendering: pixelated; border: 1px solid var(--line); }
+.pictures figure { margin: 0; } .pictures img { width: 100%; height: auto; image-rendering: pixelated; border: 1px solid var(--line); }
 .pictures figcaption { font-weight: 400; font-size: .85rem; overflow-wrap: anywhere; }
 pre { overflow-x: auto; font-size: .8rem; line-height: 1.2; }
 :focus-visible { outline: 2px solid var(--series0); }
