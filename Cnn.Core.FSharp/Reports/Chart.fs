@@ -37,13 +37,15 @@ module Chart =
 
     /// <summary>Round numbers that cover a range: steps of 1, 2 or 5 times a power of ten. Heckbert 1990, Nice numbers.</summary>
     let ticks (low: float) (high: float) : float list =
+        // Beyond these, the steps themselves overflow or vanish.
+        let low, high = Math.Clamp(low, -1e300, 1e300), Math.Clamp(high, -1e300, 1e300)
         let size = max (abs low) (abs high)
 
         // Numbers that differ in their last digits only are one number to the eye.
         let span =
-            if high - low > 1e-9 * size then min (high - low) Double.MaxValue
-            elif size > 0.0 then size
-            else 1.0
+            if size < 1e-300 then 1.0
+            elif high - low > 1e-9 * size then high - low
+            else size
 
         let rough = span / (wanted - 1.0)
         let power = Math.Pow(10.0, floor (Math.Log10 rough))
@@ -81,7 +83,9 @@ module Chart =
         let isWhole (x: float) = floor x = x
         let areWhole = finite |> List.forall (fun struct (x, _) -> isWhole x)
 
-        let place low high from until value = from + (value - low) / (high - low) * (until - from)
+        let place low high from until (value: float) =
+            from + (Math.Clamp(value, low, high) - low) / (high - low) * (until - from)
+
         let x = place across.Head (List.last across) left (width - right)
         let y = place up.Head (List.last up) (height - bottom) top
 

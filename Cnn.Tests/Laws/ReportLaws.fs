@@ -83,6 +83,23 @@ let ``a chart has one point for each finite number, and a row of its table for e
         same series.Length (elements "li" page).Length
     ]
 
+[<TestCase(0.0)>]
+[<TestCase(Double.Epsilon)>]
+[<TestCase(Double.MaxValue)>]
+[<TestCase(-Double.MaxValue)>]
+let ``numbers at the ends of their range are drawn inside the chart`` (extreme: float) =
+    let chart = {
+        Title = "t"
+        Across = "x"
+        Up = "y"
+        Series = [ { Name = "s"; Points = [ struct (0.0, extreme); struct (1.0, -extreme) ] } ]
+    }
+
+    for circle in Html.render [ Chart.line chart ] |> parse |> elements "circle" do
+        let at name = float (nonNull (circle.Attribute(XName.Get name))).Value
+        Assert.That(at "cx", Is.InRange(0.0, 640.0))
+        Assert.That(at "cy", Is.InRange(0.0, 320.0))
+
 [<Law>]
 let ``points keep their order: larger numbers stand higher and further right`` (values: NonEmptyArray<NormalFloat>) =
     let values =
