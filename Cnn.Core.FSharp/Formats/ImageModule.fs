@@ -14,6 +14,12 @@ module Image =
     let loadWith (codecs: IImageCodec seq) (path: string) : Image =
         ArgumentNullException.ThrowIfNull(path, nameof path)
 
+        // A pipe has no length either, and would be waited for.
+        let file = FileInfo path
+
+        if file.Exists && file.Length = 0L then
+            raise (DataFormatException(path, 0L, "a picture", "no bytes"))
+
         // A large file that is no picture is not read.
         let codec =
             use stream = File.OpenRead path

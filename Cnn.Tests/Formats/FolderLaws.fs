@@ -108,6 +108,19 @@ let ``a link to the folder itself ends at once`` () =
         let data = load (ImageFolderOptions(2, 2)) folder
         Assert.That((data.Count, List.ofSeq data.ClassNames), equalTo (1, [ "a"; "loop" ])))
 
+[<Test; Platform(Exclude = "Win")>]
+let ``a pipe among the pictures is unreadable, and nobody waits for it`` () =
+    inFolder (fun folder ->
+        put folder "a/1.png" sound
+        put folder "a/empty" [||]
+        use maker = System.Diagnostics.Process.Start("mkfifo", [ Path.Combine(folder, "a", "pipe") ])
+        maker.WaitForExit()
+        let reported = List<string | null>()
+        let report = Action<DataFormatException>(fun e -> reported.Add(Path.GetFileName e.File))
+        let data = load (ImageFolderOptions(2, 2, onUnreadable = report)) folder
+        Assert.That(data.Count, Is.EqualTo 1)
+        Assert.That(List.ofSeq reported, equalTo [ "empty"; "pipe" ]))
+
 /// Two of five files are none.
 let private withUnreadable body =
     inFolder (fun folder ->
