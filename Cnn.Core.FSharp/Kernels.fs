@@ -210,6 +210,11 @@ and IKernels<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> =
     /// <summary>x̄[i] = ȳ[i]·φ'(x[i]), told from y = φ(x), φ not softmax.</summary>
     abstract ActivateAdjoint: activation: Activation * y: ReadOnlySpan<'T> * dy: ReadOnlySpan<'T> * dx: Span<'T> -> unit
 
+    /// <summary>The adjoint of (x, b) ↦ φ(x + b): x̄[r,c] = ȳ[r,c]·φ'(x[r,c] + b[c]) and b̄[c] = Σ_r x̄[r,c], in one pass.</summary>
+    /// <remarks>Told from y = φ(x + b), φ not softmax; rows of b̄'s length. Equal to <c>ActivateAdjoint</c>, then <c>SumRows</c>.</remarks>
+    abstract BiasAdjoint:
+        activation: Activation * y: ReadOnlySpan<'T> * dy: ReadOnlySpan<'T> * dx: Span<'T> * db: Span<'T> -> unit
+
     /// <summary>y[r,c] = exp(x[r,c] − max_d x[r,d]) / Σ_d exp(x[r,d] − max): rows of width elements. x and y may be the same.</summary>
     abstract Softmax: width: int * x: ReadOnlySpan<'T> * y: Span<'T> -> unit
 

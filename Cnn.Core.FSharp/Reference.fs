@@ -189,6 +189,11 @@ type ReferenceKernels<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'
             for k in 0 .. y.Length - 1 do
                 dx[k] <- dy[k] * slope activation y[k]
 
+        member this.BiasAdjoint(activation, y: ReadOnlySpan<'T>, dy: ReadOnlySpan<'T>, dx: Span<'T>, db: Span<'T>) =
+            let kernels = this :> IKernels<'T>
+            kernels.ActivateAdjoint(activation, y, dy, dx)
+            kernels.SumRows(Span.op_Implicit dx, db)
+
         member _.Softmax(width, x, y) =
             for r in 0 .. x.Length / width - 1 do
                 let mutable largest = x[r * width]

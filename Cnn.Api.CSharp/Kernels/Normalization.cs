@@ -11,14 +11,15 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
     {
         fixed (T* px = x, pm = mean, pc = scale, ps = shift, py = y)
         {
-            int columns = mean.Length, rows = x.Length / columns, together = RowsTogether(columns), wide = together * columns;
-            if (together == 1 || rows < 8 * together)
+            int columns = mean.Length, rows = x.Length / columns;
+            int together = RowsTogether(rows, columns), wide = together * columns;
+            if (together == 1)
             {
                 Normalize(px, rows, columns, pm, pc, ps, py);
                 return;
             }
 
-            // Several rows as one that fills whole vectors.
+            // Several rows as one.
             T* means = stackalloc T[wide], scales = stackalloc T[wide], shifts = stackalloc T[wide];
             Repeat(pm, columns, means, wide);
             Repeat(pc, columns, scales, wide);

@@ -6,14 +6,17 @@ namespace Cnn.Fluent.Kernels;
 /// <summary>One addend of a sum over rows, a type so that one loop runs all sums.</summary>
 internal interface IAddend<TVector>
 {
-    /// <summary>The addend of x[r,c] and z[r,c], with the constants of column c.</summary>
-    static abstract TVector Add(TVector sum, TVector x, TVector z, TVector centre, TVector scale);
+    /// <summary>Whether somebody reads the addends, and not their sum alone.</summary>
+    static abstract bool IsKept { get; }
+
+    /// <summary>f(x[r,c], z[r,c]), with the constants of column c.</summary>
+    static abstract TVector Of(TVector x, TVector z, TVector centre, TVector scale);
 }
 
-/// <summary>Sums over rows: sums[c] = Σ_r f(x[r,c], z[r,c]), and the moments made of them.</summary>
+/// <summary>Sums over rows: sums[c] = Σ_r f(x[r,c], z[r,c]), and the moments and gradients made of them.</summary>
 /// <remarks>
-/// Blocks of rows are summed by themselves, four sums side by side over rows r mod 4, and then added: a fixed order, whose
-/// error grows with the rows of a block and the number of blocks, not with their product.
+/// Blocks of rows are summed by themselves and then added, four sums side by side, of four vectors of a row or of four rows:
+/// a fixed order, whose error grows with the rows of a block and the number of blocks, not with their product.
 /// </remarks>
 internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
 {
@@ -51,15 +54,25 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
         }
     }
 
-    // Rows that do not fill whole vectors are taken several at a time, as one row whose parts are added at the end.
-    // Bounds: rows × columns elements of x and z, columns elements of sums and, unless null, of centre and scale.
-    private static void Sum<TAddend>(T* x, T* z, int rows, int columns, T* centre, T* scale, T* sums)
+    // Short rows are taken several at a time, as one row whose halves are added at the end.
+    // Bounds: rows × columns elements of x, z and, where they are kept, addends; columns elements of sums and, unless
+    // null, of centre, which else is a constant, and scale.
+    private static void Sum<TAddend>(
+        T* x,
+        T* z,
+        int rows,
+        int columns,
+        T* centre,
+        T* scale,
+        T* sums,
+        T* addends = null,
+        T constant = default)
         where TAddend : IAddend<TVector>
     {
-        int together = RowsTogether(columns), wide = together * columns;
-        if (together == 1 || rows < 8 * together)
+        int together = RowsTogether(rows, columns), wide = together * columns;
+        if (together == 1)
         {
-            Reduce<TAddend>(x, z, rows, columns, centre, scale, sums);
+            Reduce<TAddend>(x, z, rows, columns, centre, scale, sums, addends, constant);
             return;
         }
 
@@ -67,20 +80,28 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
         Repeat(centre, columns, centres, wide);
         Repeat(scale, columns, scales, wide);
         int whole = rows / together, rest = whole * wide;
-        Reduce<TAddend>(x, z, whole, wide, centre == null ? null : centres, scale == null ? null : scales, parts);
-        Reduce<TAddend>(x + rest, z + rest, rows % together, columns, centre, scale, sums);
-        for (int k = 0; k < wide; k++)
+        Reduce<TAddend>(x, z, whole, wide, centre == null ? null : centres, scale == null ? null : scales, parts, addends, constant);
+        Reduce<TAddend>(x + rest, z + rest, rows % together, columns, centre, scale, sums, addends + rest, constant);
+        while (wide > columns)
         {
-            sums[k % columns] += parts[k];
+            wide /= 2;
+            Accumulate(parts + wide, parts, wide);
         }
+
+        Accumulate(parts, sums, columns);
     }
 
-    /// <summary>How many rows of so many columns fill whole vectors; 1 where that would not pay.</summary>
-    private static int RowsTogether(int columns)
+    /// <summary>How many rows fill four vectors, or part of them if there are few: a power of two; 1 where rows are long.</summary>
+    private static int RowsTogether(int rows, int columns)
     {
-        int width = TSimd.Width;
-        int common = Math.Min(columns & -columns, width);
-        return columns % width == 0 || columns > 4 * width ? 1 : width / common;
+        int four = 4 * TSimd.Width;
+        int together = columns > four ? 1 : four / Math.Min(columns & -columns, four);
+        while (together > 1 && rows < 8 * together)
+        {
+            together /= 2;
+        }
+
+        return together;
     }
 
     // Bounds: columns elements of source, unless null, and length of destination.
@@ -92,64 +113,126 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
         }
     }
 
-    // Bounds: rows × columns elements of x and z, columns elements of sums and, unless null, of centre and scale.
+    // Bounds: as of Sum.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Reduce<TAddend>(T* x, T* z, int rows, int columns, T* centre, T* scale, T* sums)
+    private static void Reduce<TAddend>(
+        T* x,
+        T* z,
+        int rows,
+        int columns,
+        T* centre,
+        T* scale,
+        T* sums,
+        T* addends,
+        T constant)
         where TAddend : IAddend<TVector>
     {
-        for (int first = 0; first < columns; first += TSimd.Width)
+        int width = TSimd.Width;
+        for (int first = 0, count; first < columns; first += count)
         {
-            int count = Math.Min(columns - first, TSimd.Width);
-            TVector m = centre == null ? default : Some(centre + first, count);
-            TVector s = scale == null ? default : Some(scale + first, count);
-            TVector total = default;
-            T* a = x + first, b = z + first;
-            int r = 0;
-            while (r <= rows - 4)
+            // Four vectors of each row, or one vector of four rows.
+            bool isWide = columns - first >= 4 * width;
+            int next = isWide ? width : columns, step = isWide ? columns : 4 * columns, steps = isWide ? rows : rows / 4;
+            count = Math.Min(columns - first, width);
+            TVector m0 = Constant(centre, first, count, constant), s0 = Constant(scale, first, count, default);
+            TVector m1 = m0, m2 = m0, m3 = m0, s1 = s0, s2 = s0, s3 = s0;
+            if (isWide)
             {
-                TVector sum0 = default, sum1 = default, sum2 = default, sum3 = default;
-                for (int end = Math.Min(rows - 3, r + RowsOfBlock); r < end; r += 4)
-                {
-                    sum0 = TAddend.Add(sum0, Some(a, count), Some(b, count), m, s);
-                    sum1 = TAddend.Add(sum1, Some(a + columns, count), Some(b + columns, count), m, s);
-                    sum2 = TAddend.Add(sum2, Some(a + (2 * columns), count), Some(b + (2 * columns), count), m, s);
-                    sum3 = TAddend.Add(sum3, Some(a + (3 * columns), count), Some(b + (3 * columns), count), m, s);
-                    a += 4 * columns;
-                    b += 4 * columns;
-                }
-
-                total = TSimd.Add(total, TSimd.Add(TSimd.Add(sum0, sum1), TSimd.Add(sum2, sum3)));
+                m1 = Constant(centre, first + width, width, constant);
+                m2 = Constant(centre, first + (2 * width), width, constant);
+                m3 = Constant(centre, first + (3 * width), width, constant);
+                s1 = Constant(scale, first + width, width, default);
+                s2 = Constant(scale, first + (2 * width), width, default);
+                s3 = Constant(scale, first + (3 * width), width, default);
             }
 
-            for (; r < rows; r++, a += columns, b += columns)
+            TVector total0 = default, total1 = default, total2 = default, total3 = default;
+            T* a = x + first, b = z + first, y = addends + first;
+            for (int begin = 0; begin < steps; begin += RowsOfBlock)
             {
-                total = TAddend.Add(total, Some(a, count), Some(b, count), m, s);
+                TVector sum0 = default, sum1 = default, sum2 = default, sum3 = default;
+                for (int end = Math.Min(steps, begin + RowsOfBlock), r = begin; r < end; r++)
+                {
+                    sum0 = TSimd.Add(sum0, Addend<TAddend>(a, b, y, count, m0, s0));
+                    sum1 = TSimd.Add(sum1, Addend<TAddend>(a + next, b + next, y + next, count, m1, s1));
+                    sum2 = TSimd.Add(sum2, Addend<TAddend>(a + (2 * next), b + (2 * next), y + (2 * next), count, m2, s2));
+                    sum3 = TSimd.Add(sum3, Addend<TAddend>(a + (3 * next), b + (3 * next), y + (3 * next), count, m3, s3));
+                    a += step;
+                    b += step;
+                    y += step;
+                }
+
+                total0 = TSimd.Add(total0, sum0);
+                total1 = TSimd.Add(total1, sum1);
+                total2 = TSimd.Add(total2, sum2);
+                total3 = TSimd.Add(total3, sum3);
+            }
+
+            if (isWide)
+            {
+                TSimd.Store(sums + first, total0);
+                TSimd.Store(sums + first + width, total1);
+                TSimd.Store(sums + first + (2 * width), total2);
+                TSimd.Store(sums + first + (3 * width), total3);
+                count = 4 * width;
+                continue;
+            }
+
+            TVector total = TSimd.Add(TSimd.Add(total0, total1), TSimd.Add(total2, total3));
+            for (int r = 4 * steps; r < rows; r++, a += columns, b += columns, y += columns)
+            {
+                total = TSimd.Add(total, Addend<TAddend>(a, b, y, count, m0, s0));
             }
 
             Put(sums + first, total, count);
         }
     }
 
+    // Bounds: first + count elements, unless null.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector Constant(T* values, int first, int count, T otherwise) =>
+        values == null ? TSimd.Broadcast(otherwise) : Some(values + first, count);
+
+    // Bounds: count elements of x, z and, where they are kept, addends.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector Addend<TAddend>(T* x, T* z, T* addends, int count, TVector centre, TVector scale)
+        where TAddend : IAddend<TVector>
+    {
+        TVector addend = TAddend.Of(Some(x, count), Some(z, count), centre, scale);
+        if (TAddend.IsKept)
+        {
+            Put(addends, addend, count);
+        }
+
+        return addend;
+    }
+
     private readonly struct Plain : IAddend<TVector>
     {
+        public static bool IsKept => false;
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static TVector Add(TVector sum, TVector x, TVector z, TVector centre, TVector scale) => TSimd.Add(sum, x);
+        public static TVector Of(TVector x, TVector z, TVector centre, TVector scale) => x;
     }
 
     private readonly struct CentredSquare : IAddend<TVector>
     {
+        public static bool IsKept => false;
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static TVector Add(TVector sum, TVector x, TVector z, TVector centre, TVector scale)
+        public static TVector Of(TVector x, TVector z, TVector centre, TVector scale)
         {
             TVector d = TSimd.Subtract(x, centre);
-            return TSimd.MultiplyAdd(d, d, sum);
+            return TSimd.Multiply(d, d);
         }
     }
 
     private readonly struct CentredProduct : IAddend<TVector>
     {
+        public static bool IsKept => false;
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static TVector Add(TVector sum, TVector x, TVector z, TVector centre, TVector scale) =>
-            TSimd.MultiplyAdd(z, TSimd.Multiply(TSimd.Subtract(x, centre), scale), sum);
+        public static TVector Of(TVector x, TVector z, TVector centre, TVector scale) =>
+            TSimd.Multiply(z, TSimd.Multiply(TSimd.Subtract(x, centre), scale));
     }
 }

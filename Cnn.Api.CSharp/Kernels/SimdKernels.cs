@@ -106,6 +106,10 @@ public sealed class SimdKernels<T> : IKernels<T>
         path.ActivateAdjoint(activation, y, dy, dx);
 
     /// <inheritdoc/>
+    public void BiasAdjoint(Activation activation, ReadOnlySpan<T> y, ReadOnlySpan<T> dy, Span<T> dx, Span<T> db) =>
+        path.BiasAdjoint(activation, y, dy, dx, db);
+
+    /// <inheritdoc/>
     public void Softmax(int width, ReadOnlySpan<T> x, Span<T> y) => path.Softmax(width, x, y);
 
     /// <inheritdoc/>

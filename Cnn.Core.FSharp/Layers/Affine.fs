@@ -22,28 +22,42 @@ module internal Affine =
 
         turned
 
-    /// ∂L/∂K[u,v,c,f] = Σ δ[n,i,j,f]·x[n, i·s+u·d−p, j·s+v·d−p, c], ∂L/∂b_f = Σ δ[n,i,j,f]. Fossheim 2022, eq. 36–41.
-    let private gradient
+    /// δ = ȳ ∘ φ'(Z) and, where there is a bias, ∂L/∂b_f = Σ δ[n,i,j,f]. Fossheim 2022, eq. 11–13, 36–41.
+    let private biasGradient
+        (context: Context<'T>)
+        (φ: Activation)
+        (y: Tensor<'T>)
+        (ȳ: Tensor<'T>)
+        (bias: Tensor<'T> list)
+        =
+        let kernels, workspace = context.Kernels, context.Workspace
+
+        match bias, φ.Kind with
+        | [], _ -> struct (Elementwise.activationAdjoint context φ y ȳ, [])
+        | b :: _, (ActivationKind.Identity | ActivationKind.Softmax) ->
+            let δ, b̄ = Elementwise.activationAdjoint context φ y ȳ, workspace.Gradient b.Shape
+            kernels.SumRows(δ.Span, b̄.Destination)
+            struct (δ, [ b̄ ])
+        | b :: _, _ ->
+            let δ, b̄ = workspace.Tensor y.Shape, workspace.Gradient b.Shape
+            kernels.BiasAdjoint(φ, y.Span, ȳ.Span, δ.Destination, b̄.Destination)
+            struct (δ, [ b̄ ])
+
+    /// ∂L/∂K[u,v,c,f] = Σ δ[n,i,j,f]·x[n, i·s+u·d−p, j·s+v·d−p, c]. Fossheim 2022, eq. 36–41.
+    let private kernelGradient
         (context: Context<'T>)
         manner
         (g: Geometry)
         (x: Tensor<'T>)
         (δ: Tensor<'T>)
-        (weights: Tensor<'T> list)
+        (kernel: Tensor<'T>)
         =
         let kernels, workspace = context.Kernels, context.Workspace
-        let K̄ = workspace.Gradient weights.Head.Shape
+        let K̄ = workspace.Gradient kernel.Shape
         kernels.CorrelateFilterAdjoint(workspace, g, x.Span, δ.Span, K̄.Destination)
 
         // Lemma 11.5.1: ∇_{rot X} g = rot(∇_X g).
-        let K̄ = if manner.IsRotated then rotateInto (workspace.Gradient K̄.Shape) K̄ else K̄
-
-        match weights.Tail with
-        | [] -> [ K̄ ]
-        | b :: _ ->
-            let b̄ = workspace.Gradient b.Shape
-            kernels.SumRows(δ.Span, b̄.Destination)
-            [ K̄; b̄ ]
+        if manner.IsRotated then rotateInto (workspace.Gradient K̄.Shape) K̄ else K̄
 
     /// x̄: δ[n,i,j,f]·K[u,v,c,f] added to row i·s+u·d−p, column j·s+v·d−p. Fossheim 2022, eq. 30, 70.
     let private inputGradient
@@ -88,8 +102,9 @@ module internal Affine =
             kernels.Softmax(Elementwise.channels y, y.Span, y.Destination)
 
         let pullback (ȳ: Tensor<'T>) =
-            let δ = Elementwise.activationAdjoint context manner.Activation y ȳ
-            let θ̄ = if manner.IsTrainable then gradient context manner g x δ weights else []
+            let bias = if manner.IsTrainable then weights.Tail else []
+            let struct (δ, b̄) = biasGradient context manner.Activation y ȳ bias
+            let θ̄ = if manner.IsTrainable then kernelGradient context manner g x δ kernel :: b̄ else []
 
             θ̄,
             (if context.NeedsInputGradient then

@@ -205,6 +205,7 @@ internal static class KernelBench
         {
             yield return Of($"{activation}", 2, () => kernels.Activate(activation, x, z));
             yield return Of($"{activation}, adjoint", 3, () => kernels.ActivateAdjoint(activation, y, x, z));
+            yield return Of($"{activation} and bias, adjoint", 3, () => kernels.BiasAdjoint(activation, y, x, z, mean));
         }
 
         yield return Of("softmax of 16", 2, () => kernels.Softmax(16, x, z));

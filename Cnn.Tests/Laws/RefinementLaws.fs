@@ -621,6 +621,47 @@ let ``simd reductions over rows ≈ reference`` (r: Rows) =
     }
         .Holds(r.Seed, inputs)
 
+/// The adjoint of (x, b) ↦ φ(x + b). The same bits as φ' alone; sums within Higham's bound of those over its rows.
+[<WideLaw>]
+let ``simd x̄ = ȳ·φ'(x + b) and b̄ = Σ x̄ in one pass = one after the other`` (r: Rows) =
+    let columns = 1 + r.Seed % 70
+    // Some with more rows than a block has.
+    let rows = r.Seed / 70 % 60 + (if r.Seed % 10 = 0 then 520 else 0)
+    let n = rows * columns
+    let y, ȳ = reals r.Seed n |> Array.map abs, reals (r.Seed + 1) n
+
+    let check (fast: IKernels<'T> list) =
+        all [
+            for kernels in fast do
+                for φ in
+                    [
+                        Activation.Identity
+                        Activation.ReLU
+                        Activation.LeakyReLU 0.1
+                        Activation.Sigmoid
+                        Activation.Tanh
+                    ] do
+                    let run call =
+                        results call [ Array.map number<'T> y; Array.map number<'T> ȳ ] [ n; columns ] (r.Seed % 7) kernels
+
+                    let once =
+                        run (fun k _ i o -> k.BiasAdjoint(φ, i[0].Read, i[1].Read, o[0].Span, o[1].Span))
+
+                    let twice =
+                        run (fun k _ i o ->
+                            k.ActivateAdjoint(φ, i[0].Read, i[1].Read, o[0].Span)
+                            k.SumRows(o[0].Read, o[1].Span))
+
+                    let magnitudes =
+                        Tensor.init (Shape.Of columns) (fun c ->
+                            Seq.sum (seq { for row in 0 .. rows - 1 -> abs (real once.Head.Span[row * columns + c]) }))
+
+                    exact twice.Head once.Head
+                    rounding rows magnitudes twice[1] once[1]
+        ]
+
+    all [ check AllKernels.fast; check AllKernels.fast32 ]
+
 /// Integers add exactly in any order.
 [<WideLaw>]
 let ``simd column sums, products and accumulation = reference on integers`` (r: Rows) =
@@ -628,8 +669,9 @@ let ``simd column sums, products and accumulation = reference on integers`` (r: 
     let n = (1 + r.Seed / 70 % 60) * columns
 
     {
-        new Exactly([ columns; n; n ]) with
+        new Exactly([ columns; n; n; n; columns ]) with
             member _.Call(k, _, i, o) =
+                k.BiasAdjoint(Activation.LeakyReLU 0.5, i[0].Read, i[1].Read, o[3].Span, o[4].Span)
                 k.SumRows(i[0].Read, o[0].Span)
                 k.Multiply(i[0].Read, i[1].Read, o[1].Span)
                 i[1].Read.CopyTo o[2].Span
