@@ -62,7 +62,9 @@ module Optimizer =
     let start (optimizer: Optimizer) (θ: Parameters<'T>) : OptimizerState<'T> =
         let filled isUsed (value: float) =
             if isUsed then
-                θ |> List.map (fun t -> Tensor.init t.Shape (fun _ -> Number.ofFloat value))
+                // All alike and never written: the values of the largest are those of all.
+                let values = Array.create (θ |> List.fold (fun most t -> max most t.Size) 0) (Number.ofFloat value)
+                θ |> List.map (fun t -> Tensor.own t.Shape values)
             else
                 []
 

@@ -211,9 +211,8 @@ module Training =
         let dropout, shuffle = key.Child Purpose.Dropout, key.Child Purpose.Shuffle
         let augmentation = key.Child Purpose.Augmentation
         AugmentationStep.requirePicture settings.Augmentation.Steps dataset.Shape
-        let batches = Dataset.batches settings.BatchSize settings.DropLast dataset.Count
-        let batchCount = batches.Length
-        let samples = batches |> List.sumBy (fun struct (_, count) -> count)
+        let batches = Dataset.batches settings.BatchSize settings.DropLast dataset.Count |> Array.ofList
+        let samples = batches |> Array.sumBy (fun struct (_, count) -> count)
 
         let train () =
             TrainingChecks.warn settings.OnWarning dataset
@@ -284,14 +283,16 @@ module Training =
 
                 // The rate at batch b of the epoch, the schedule's clock running within the epoch too.
                 let rateAt b =
-                    let time = float (number - 1) + float b / float batchCount
+                    let time = float (number - 1) + float b / float batches.Length
                     settings.Optimizer.LearningRate * settings.Optimizer.Schedule.Factor time * start.Watch.Factor
 
-                let rec run remaining point tally =
-                    match remaining with
-                    | [] -> Some(point, tally)
-                    | _ when settings.Cancellation.IsCancellationRequested -> None
-                    | struct (first, count) :: rest ->
+                let rec run point tally =
+                    if tally.Batches = batches.Length then
+                        Some(point, tally)
+                    elif settings.Cancellation.IsCancellationRequested then
+                        None
+                    else
+                        let struct (first, count) = batches[tally.Batches]
                         let point, value, correct = step pictures order labels (rateAt tally.Batches) point first count
 
                         let tally = {
@@ -306,17 +307,17 @@ module Training =
                         settings.OnBatch {
                             Epoch = number
                             Batch = tally.Batches
-                            Batches = batchCount
+                            Batches = batches.Length
                             Samples = tally.Samples
                             Loss = tally.Loss / float tally.Samples
                             Accuracy = float tally.Correct / float tally.Samples
                         }
 
-                        run rest point tally
+                        run point tally
 
                 let none = { Batches = 0; Samples = 0; Loss = 0.0; Correct = 0 }
 
-                run batches start none
+                run start none
                 |> Option.map (fun (point, tally) ->
                     let own = List.map Tensor.copy
 
@@ -349,7 +350,7 @@ module Training =
                             Epoch = number
                             Loss = trainingLoss
                             Accuracy = float tally.Correct / float samples
-                            LearningRate = rateAt (batchCount - 1)
+                            LearningRate = rateAt (batches.Length - 1)
                             Validation = Option.toObj validation
                         }
                     }
