@@ -14,7 +14,7 @@ let path (parts: string list) = Path.Combine(Array.ofList (folder :: parts))
 let writeIdx name (extents: int list) (bytes: byte[]) =
     let extent (n: int) =
         let bytes = Array.zeroCreate 4
-        BinaryPrimitives.WriteInt32BigEndian(bytes, n)
+        BinaryPrimitives.WriteInt32BigEndian(Span bytes, n)
         bytes
 
     let header = [| 0uy; 0uy; 8uy; byte extents.Length; yield! Seq.collect extent extents |]

@@ -11,7 +11,7 @@ var result = Network.Input(12, 12, 1)
     .Flatten()
     .Dense(10, Activation.Softmax)
     .Build(seed: 42)
-    .Fit(SyntheticDigits.Create(2000, 12, seed: 0), new FitOptions { Epochs = 4 });
+    .Fit(SyntheticDigits.Create(2000, 12, seed: 0), new FitOptions { Epochs = 12 });
 
 var accuracy = result.Model.Evaluate(SyntheticDigits.Create(500, 12, seed: 1)).Accuracy;
 result.Model.Save(args[0]);

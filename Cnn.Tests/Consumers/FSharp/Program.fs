@@ -20,7 +20,7 @@ let digits seed count = SyntheticDigits.dataset backend.Scheduler (Key.ofSeed se
 let main _ =
     let network =
         Network.create (Key.ofSeed 42) (Shape.Of(12, 12, 1)) layer
-        |> Training.run backend TrainingSettings.Default 4 (digits 0 2000)
+        |> Training.run backend TrainingSettings.Default 12 (digits 0 2000)
         |> fun state -> state.Network
 
     let accuracy = (Prediction.evaluate backend None network (digits 1 500)).Accuracy
