@@ -1,8 +1,6 @@
 // A network composed of layers, trained on digits that the library draws itself.
-// Build first: dotnet build -c Release
 
-#r "../../Cnn.Api.CSharp/bin/Release/net10.0/Cnn.Core.FSharp.dll"
-#r "../../Cnn.Api.CSharp/bin/Release/net10.0/Cnn.Api.CSharp.dll"
+#load "Cnn.fsx"
 
 open Cnn
 open Cnn.FSharp
