@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 
 namespace Cnn.Fluent.Kernels;
 
-/// <summary>y = φ(x) and x̄ = ȳ·φ'(x), told from y (SPEC section 6), and softmax.</summary>
+/// <summary>y = φ(x) and x̄ = ȳ·φ'(x), told from y (SPEC section 6).</summary>
 internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
 {
     /// <inheritdoc/>
@@ -37,36 +37,6 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
         }
     }
 
-    /// <inheritdoc/>
-    public void Softmax(int width, ReadOnlySpan<T> x, Span<T> y)
-    {
-        fixed (T* px = x, py = y)
-        {
-            for (int row = 0; row < x.Length; row += width)
-            {
-                SoftmaxRow(px + row, py + row, width);
-            }
-        }
-    }
-
-    /// <inheritdoc/>
-    public void SoftmaxAdjoint(int width, ReadOnlySpan<T> y, ReadOnlySpan<T> dy, Span<T> dx)
-    {
-        fixed (T* py = y, pd = dy, px = dx)
-        {
-            for (int row = 0; row < y.Length; row += width)
-            {
-                T inner = T.Zero;
-                for (int c = row; c < row + width; c++)
-                {
-                    inner += pd[c] * py[c];
-                }
-
-                Map<SoftmaxAdjointOf>(py + row, pd + row, px + row, width, inner);
-            }
-        }
-    }
-
     // In place the identity has nothing to do. Bounds: count elements of both.
     private static void Activate(Activation activation, T* x, T* y, int count)
     {
@@ -83,26 +53,6 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
 
     private static ArgumentOutOfRangeException NotElementwise(Activation activation) =>
         new(nameof(activation), activation.Kind, "This activation is not elementwise.");
-
-    // Bounds: width elements of both.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void SoftmaxRow(T* x, T* y, int width)
-    {
-        T largest = x[0];
-        for (int c = 1; c < width; c++)
-        {
-            largest = T.Max(largest, x[c]);
-        }
-
-        Map<ExpOfDifference>(x, x, y, width, largest);
-        T sum = T.Zero;
-        for (int c = 0; c < width; c++)
-        {
-            sum += y[c];
-        }
-
-        Map<Quotient>(y, y, y, width, sum);
-    }
 
     private readonly struct ReLU : IElementwise<TVector>
     {
@@ -128,13 +78,6 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static TVector Invoke(TVector x, TVector z, TVector one) => Exponential<T, TVector, TSimd>.Tanh(x);
-    }
-
-    private readonly struct ExpOfDifference : IElementwise<TVector>
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static TVector Invoke(TVector x, TVector z, TVector largest) =>
-            Exponential<T, TVector, TSimd>.Exp(TSimd.Subtract(x, largest));
     }
 
     private readonly struct Quotient : IElementwise<TVector>
@@ -163,11 +106,5 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static TVector Invoke(TVector y, TVector dy, TVector one) =>
             TSimd.Multiply(dy, TSimd.Subtract(one, TSimd.Multiply(y, y)));
-    }
-
-    private readonly struct SoftmaxAdjointOf : IElementwise<TVector>
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static TVector Invoke(TVector y, TVector dy, TVector inner) => TSimd.Multiply(y, TSimd.Subtract(dy, inner));
     }
 }

@@ -6,21 +6,25 @@ namespace Cnn.Fluent.Kernels;
 /// <summary>Maxima and means of windows, channel by channel, and their adjoints; cells outside the picture do not count.</summary>
 /// <remarks>
 /// Vectors run along channels. One loop clips each window to the picture and hands its cells, row by row, to what is to
-/// be done with them, which is a type; 2×2 cells, the usual case, are unrolled.
+/// be done with them, which is a type; 2×2 cells, the usual case, are unrolled. Results that lie side by side may be
+/// written in whole vectors, since the window to come overwrites what is not its own.
 /// </remarks>
 internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
 {
     /// <summary>What a vector of channels of one window goes through.</summary>
     private interface IPool
     {
-        /// <summary>The first cell of the window.</summary>
-        void First(in Pooled p, int cell);
+        /// <summary>Whether windows are read from the picture, or written to it.</summary>
+        static abstract bool Reads { get; }
+
+        /// <summary>The first cell of the window, of so many.</summary>
+        void First(in Pooled p, int cell, int cells);
 
         /// <summary>One cell more.</summary>
         void Next(in Pooled p, int cell);
 
         /// <summary>All cells are through.</summary>
-        void Last(in Pooled p);
+        void Last(in Pooled p, int cells);
     }
 
     /// <inheritdoc/>
@@ -117,39 +121,77 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
     {
         int channels = g.Channels, row = g.Width * channels;
         int outHeight = g.OutHeight, outWidth = g.OutWidth, strideX = g.StrideX, padLeft = g.PadLeft, across = g.KernelWidth, columns = g.Width;
+        T* endX = x + ((nint)images * g.InputSize), endY = y + ((nint)images * g.OutputSize);
         for (int n = 0; n < images; n++, x += g.InputSize)
         {
             for (int i = 0; i < outHeight; i++)
             {
                 (int top, int bottom) = Clip(i, g.StrideY, g.PadTop, g.KernelHeight, g.Height);
+                if (channels <= TSimd.Width)
+                {
+                    int results = outWidth * channels;
+                    bool isWhole = TPool.Reads && x + (bottom * row) + TSimd.Width <= endX && y + results + TSimd.Width <= endY;
+                    SlideAlong<TPool>(g, x, top, bottom, y, indices, isWhole ? TSimd.Width : channels);
+                    y += results;
+                    indices += results;
+                    continue;
+                }
+
                 for (int j = 0; j < outWidth; j++, y += channels, indices += channels)
                 {
                     (int left, int right) = Clip(j, strideX, padLeft, across, columns);
-                    int first = (top * row) + (left * channels), width = right - left, height = bottom - top;
+                    int first = (top * row) + (left * channels);
                     for (int c = 0; c < channels; c += TSimd.Width)
                     {
-                        Pooled p = new(x + c, y + c, indices + c, Math.Min(channels - c, TSimd.Width), width * height, c);
-                        TPool pool = default;
-                        pool.First(in p, first);
-                        if (width == 2 && height == 2)
-                        {
-                            pool.Next(in p, first + channels);
-                            pool.Next(in p, first + row);
-                            pool.Next(in p, first + row + channels);
-                        }
-                        else
-                        {
-                            for (int k = 1; k < width * height; k++)
-                            {
-                                pool.Next(in p, first + (k / width * row) + (k % width * channels));
-                            }
-                        }
-
-                        pool.Last(in p);
+                        Pooled p = new(x, y + c, indices + c, Math.Min(channels - c, TSimd.Width));
+                        Window<TPool>(in p, first + c, right - left, bottom - top, channels, row);
                     }
                 }
             }
         }
+    }
+
+    // A row of windows of few channels. Bounds: windows are clipped; of each cell and result, as many elements as said.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void SlideAlong<TPool>(Geometry g, T* x, int top, int bottom, T* y, int* indices, int elements)
+        where TPool : struct, IPool
+    {
+        int channels = g.Channels, columns = g.Width, row = columns * channels, across = g.KernelWidth, stride = g.StrideX;
+        int first = top * row, height = bottom - top;
+        T* end = y + (g.OutWidth * channels);
+        for (int at = -g.PadLeft; y < end; at += stride, y += channels, indices += channels)
+        {
+            int left = Math.Max(at, 0), width = Math.Min(at + across, columns) - left;
+            Pooled p = new(x, y, indices, elements);
+            Window<TPool>(in p, first + (left * channels), width, height, channels, row);
+        }
+    }
+
+    // Bounds: width × height cells, a column and a row apart as said.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Window<TPool>(in Pooled p, int cell, int width, int height, int column, int row)
+        where TPool : struct, IPool
+    {
+        TPool pool = default;
+        pool.First(in p, cell, width * height);
+        if (width == 2 && height == 2)
+        {
+            pool.Next(in p, cell + column);
+            pool.Next(in p, cell + row);
+            pool.Next(in p, cell + row + column);
+        }
+        else
+        {
+            for (int u = 0, v = 1; u < height; u++, cell += row, v = 0)
+            {
+                for (; v < width; v++)
+                {
+                    pool.Next(in p, cell + (v * column));
+                }
+            }
+        }
+
+        pool.Last(in p, width * height);
     }
 
     // Bounds: count elements of dy and indices; indices lie in the picture dx.
@@ -162,40 +204,34 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
         }
     }
 
-    /// <summary>Where a vector of channels of one window lies.</summary>
-    private readonly struct Pooled(T* x, T* y, int* indices, int count, int cells, int channel)
+    /// <summary>x/cells, as a product where that gives the same.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector Average(TVector sum, int cells) =>
+        cells == 4 ? TSimd.Multiply(sum, Number(0.25)) : TSimd.Divide(sum, Number(cells));
+
+    /// <summary>The picture, a window's result and its index, and how many channels to take. The JIT keeps no more in registers.</summary>
+    private readonly struct Pooled(T* x, T* y, int* index, int count)
     {
-        /// <summary>The picture, at the first of these channels.</summary>
         public readonly T* X = x;
 
-        /// <summary>The window's result, and its index.</summary>
         public readonly T* Y = y;
 
-        public readonly int* Index = indices;
+        public readonly int* Index = index;
 
-        /// <summary>Channels in this vector.</summary>
         public readonly int Count = count;
-
-        /// <summary>Cells of the window.</summary>
-        public readonly int Cells = cells;
-
-        public readonly int Channel = channel;
-
-        /// <summary>x/Cells, as a product where that gives the same.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public TVector Mean(TVector sum) =>
-            Cells == 4 ? TSimd.Multiply(sum, Number(0.25)) : TSimd.Divide(sum, Number(Cells));
     }
 
     private struct Maximum : IPool
     {
         private TVector best, where;
 
+        public static bool Reads => true;
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void First(in Pooled p, int cell)
+        public void First(in Pooled p, int cell, int cells)
         {
             best = Some(p.X + cell, p.Count);
-            where = TSimd.Index(cell + p.Channel);
+            where = TSimd.Index(cell);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -203,11 +239,11 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
         {
             TVector candidate = Some(p.X + cell, p.Count), wins = TSimd.Exceeds(candidate, best);
             best = TSimd.Select(wins, candidate, best);
-            where = TSimd.Select(wins, TSimd.Index(cell + p.Channel), where);
+            where = TSimd.Select(wins, TSimd.Index(cell), where);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly void Last(in Pooled p)
+        public readonly void Last(in Pooled p, int cells)
         {
             Put(p.Y, best, p.Count);
             TSimd.StoreIndex(p.Index, where, p.Count);
@@ -219,8 +255,10 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
     {
         private TVector slope, where;
 
+        public static bool Reads => false;
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void First(in Pooled p, int cell)
+        public void First(in Pooled p, int cell, int cells)
         {
             slope = Some(p.Y, p.Count);
             where = TSimd.LoadIndex(p.Index, p.Count);
@@ -229,9 +267,9 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public readonly void Next(in Pooled p, int cell) =>
-            Put(p.X + cell, TSimd.Select(TSimd.EqualsIndex(where, TSimd.Index(cell + p.Channel)), slope, default), p.Count);
+            Put(p.X + cell, TSimd.Select(TSimd.EqualsIndex(where, TSimd.Index(cell)), slope, default), p.Count);
 
-        public readonly void Last(in Pooled p)
+        public readonly void Last(in Pooled p, int cells)
         {
         }
     }
@@ -240,31 +278,35 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
     {
         private TVector sum;
 
+        public static bool Reads => true;
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void First(in Pooled p, int cell) => sum = Some(p.X + cell, p.Count);
+        public void First(in Pooled p, int cell, int cells) => sum = Some(p.X + cell, p.Count);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Next(in Pooled p, int cell) => sum = TSimd.Add(sum, Some(p.X + cell, p.Count));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly void Last(in Pooled p) => Put(p.Y, p.Mean(sum), p.Count);
+        public readonly void Last(in Pooled p, int cells) => Put(p.Y, Average(sum, cells), p.Count);
     }
 
     private struct MeanAdjoint : IPool
     {
         private TVector share;
 
+        public static bool Reads => false;
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void First(in Pooled p, int cell)
+        public void First(in Pooled p, int cell, int cells)
         {
-            share = p.Mean(Some(p.Y, p.Count));
+            share = Average(Some(p.Y, p.Count), cells);
             Next(in p, cell);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public readonly void Next(in Pooled p, int cell) => Put(p.X + cell, share, p.Count);
 
-        public readonly void Last(in Pooled p)
+        public readonly void Last(in Pooled p, int cells)
         {
         }
     }
@@ -273,10 +315,12 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
     {
         private TVector share;
 
+        public static bool Reads => false;
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void First(in Pooled p, int cell)
+        public void First(in Pooled p, int cell, int cells)
         {
-            share = p.Mean(Some(p.Y, p.Count));
+            share = Average(Some(p.Y, p.Count), cells);
             Next(in p, cell);
         }
 
@@ -284,7 +328,7 @@ internal sealed unsafe partial class SimdPath<T, TVector, TSimd>
         public readonly void Next(in Pooled p, int cell) =>
             Put(p.X + cell, TSimd.Add(Some(p.X + cell, p.Count), share), p.Count);
 
-        public readonly void Last(in Pooled p)
+        public readonly void Last(in Pooled p, int cells)
         {
         }
     }

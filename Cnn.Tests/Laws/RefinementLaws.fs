@@ -596,7 +596,8 @@ let ``simd softmax ≈ reference, forward and backward`` (r: Rows) =
 [<WideLaw>]
 let ``simd reductions over rows ≈ reference`` (r: Rows) =
     let columns = 1 + r.Seed % 70
-    let rows = 1 + r.Seed / 70 % 60
+    // Some with more rows than a block has.
+    let rows = 1 + r.Seed / 70 % 60 + (if r.Seed % 10 = 0 then 520 else 0)
     let n = rows * columns
     let terms = float (rows + 8)
     // |x|, |ȳ|, |mean| ≤ 1 and |scale| ≤ 1: sums of up to 2·rows, means of up to 1, squares of up to 4.
@@ -621,9 +622,9 @@ let ``simd reductions over rows ≈ reference`` (r: Rows) =
     }
         .Holds(r.Seed, inputs)
 
-/// The adjoint of (x, b) ↦ φ(x + b). The same bits as φ' alone; sums within Higham's bound of those over its rows.
+/// The adjoint of (x, b) ↦ φ(x + b). The same bits as φ' alone; sums within Higham's bound.
 [<WideLaw>]
-let ``simd x̄ = ȳ·φ'(x + b) and b̄ = Σ x̄ in one pass = one after the other`` (r: Rows) =
+let ``simd x̄ = ȳ·φ'(x + b) and b̄ = Σ x̄ in one pass`` (r: Rows) =
     let columns = 1 + r.Seed % 70
     // Some with more rows than a block has.
     let rows = r.Seed / 70 % 60 + (if r.Seed % 10 = 0 then 520 else 0)
@@ -647,17 +648,12 @@ let ``simd x̄ = ȳ·φ'(x + b) and b̄ = Σ x̄ in one pass = one after the oth
                     let once =
                         run (fun k _ i o -> k.BiasAdjoint(φ, i[0].Read, i[1].Read, o[0].Span, o[1].Span))
 
-                    let twice =
-                        run (fun k _ i o ->
-                            k.ActivateAdjoint(φ, i[0].Read, i[1].Read, o[0].Span)
-                            k.SumRows(o[0].Read, o[1].Span))
+                    let alone = run (fun k _ i o -> k.ActivateAdjoint(φ, i[0].Read, i[1].Read, o[0].Span))
 
-                    let magnitudes =
-                        Tensor.init (Shape.Of columns) (fun c ->
-                            Seq.sum (seq { for row in 0 .. rows - 1 -> abs (real once.Head.Span[row * columns + c]) }))
-
-                    exact twice.Head once.Head
-                    rounding rows magnitudes twice[1] once[1]
+                    let x̄ row c = real once.Head.Span[row * columns + c]
+                    let sum f = Tensor.init (Shape.Of columns) (fun c -> Seq.sum (seq { for row in 0 .. rows - 1 -> f row c }))
+                    exact alone.Head once.Head
+                    rounding rows (sum (fun row c -> abs (x̄ row c))) (Tensor.map number<'T> (sum x̄)) once[1]
         ]
 
     all [ check AllKernels.fast; check AllKernels.fast32 ]
