@@ -17,6 +17,16 @@ let private core, private facade = typeof<Shape>.Assembly, typeof<NetworkBuilder
 [<Literal>]
 let private Approve = "CNN_APPROVE"
 
+/// Members with the type that they are of before them.
+let private qualified (lines: string list) =
+    ("", lines)
+    ||> List.mapFold (fun heading line ->
+        if line.StartsWith ' ' then
+            heading + " / " + line.Trim(), heading
+        else
+            line, line)
+    |> fst
+
 /// The public API is the one that Approved/NAME.txt holds, so that each change of it is a visible one.
 [<Test>]
 let ``the public API is as approved`` ([<Values("Cnn.Core.FSharp", "Cnn.Api.CSharp")>] name: string) =
@@ -29,14 +39,13 @@ let ``the public API is as approved`` ([<Values("Cnn.Core.FSharp", "Cnn.Api.CSha
     let approved = if File.Exists file then List.ofArray (File.ReadAllLines file) else []
 
     if found <> approved then
-        let only (these: string list) (those: string list) sign =
-            let known = set those
-            these |> List.filter (fun line -> not (known.Contains line)) |> List.map (fun line -> sign + line)
-
-        let changes = only approved found "- " @ only found approved "+ "
+        let changes =
+            [ for line in List.except (qualified found) (qualified approved) -> "- " + line ]
+            @ [ for line in List.except (qualified approved) (qualified found) -> "+ " + line ]
 
         Assert.Fail(
-            $"The public API of {name} is not the approved one. If that is meant, run this test with {Approve}=1 in the environment and commit Cnn.Tests/Approved/{name}.txt.\n"
+            $"The public API of {name} is not the approved one. If that is meant, run this test with {Approve}=1 in the environment "
+            + $"and commit Cnn.Tests/Approved/{name}.txt.\n"
             + String.Join("\n", changes)
         )
 
