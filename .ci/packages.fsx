@@ -37,7 +37,9 @@ let check (nupkg: string) =
     let expected =
         set [ $"{id}.nuspec"; "README.md"; "LICENSE"; $"content/{id}.fsx"; library; documentation ]
 
-    require $"{nupkg} holds {contents package}, not {expected}" (contents package = expected)
+    let names = String.concat ", "
+    let surplus, missing = contents package - expected, expected - contents package
+    require $"{nupkg} holds {names surplus} and lacks {names missing}" (surplus.IsEmpty && missing.IsEmpty)
 
     let words = Encoding.UTF8.GetString(bytesOf package $"{id}.nuspec")
 

@@ -74,24 +74,24 @@ module Printers =
         let values = Array.ofList series
         let finite = values |> Array.filter Double.IsFinite
         let low, high = if finite.Length = 0 then 0.0, 0.0 else Array.min finite, Array.max finite
+        // The distance of the ends may exceed every number; that of their shares of the larger one does not.
+        let scale = max (abs low) (abs high)
         let count = min Widest values.Length
 
-        let bar x =
-            if not (Double.IsFinite x) then
-                '·'
-            elif high = low then
-                bars[0]
-            else
-                bars[int (Math.Round(float (bars.Length - 1) * (x / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0)))]
+        let share x = (x / scale - low / scale) / (high / scale - low / scale)
 
-        String(
-            Array.init count (fun i ->
-                bar
-                    values[if count = 1 then
-                               0
-                           else
-                               int (int64 i * int64 (values.Length - 1) / int64 (count - 1))])
-        )
+        let bar x =
+            if not (Double.IsFinite x) then '·'
+            elif high = low then bars[0]
+            else bars[int (Math.Round(float (bars.Length - 1) * share x))]
+
+        let place i =
+            if count = 1 then
+                0
+            else
+                int (int64 i * int64 (values.Length - 1) / int64 (count - 1))
+
+        String(Array.init count (fun i -> bar values[place i]))
 
     /// <summary>The course of a training: a curve of loss and accuracy, in training and where there was one in validation, each
     /// with its first and last value.</summary>

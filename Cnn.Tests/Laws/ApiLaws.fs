@@ -1,0 +1,147 @@
+/// What users see of the libraries: approved as text, and free of F# where C# looks.
+module Cnn.Tests.Laws.ApiLaws
+
+open System
+open System.IO
+open System.Reflection
+open System.Runtime.CompilerServices
+open Microsoft.FSharp.Reflection
+open NUnit.Framework
+open Cnn
+open Cnn.Fluent
+open Cnn.Tests.Laws.Closeness
+
+let private core, private facade = typeof<Shape>.Assembly, typeof<NetworkBuilder>.Assembly
+
+/// Set to 1, the approved texts are written anew.
+[<Literal>]
+let private Approve = "CNN_APPROVE"
+
+/// Members with the type that they are of before them.
+let private qualified (lines: string list) =
+    ("", lines)
+    ||> List.mapFold (fun heading line ->
+        if line.StartsWith ' ' then
+            heading + " / " + line.Trim(), heading
+        else
+            line, line)
+    |> fst
+
+/// The public API is the one that Approved/NAME.txt holds, so that each change of it is a visible one.
+[<Test>]
+let ``the public API is as approved`` ([<Values("Cnn.Core.FSharp", "Cnn.Api.CSharp")>] name: string) =
+    let found = ApiText.describe (if name = "Cnn.Core.FSharp" then core else facade)
+    let file = Path.Combine(__SOURCE_DIRECTORY__, "..", "Approved", name + ".txt")
+
+    if Environment.GetEnvironmentVariable Approve = "1" then
+        File.WriteAllText(file, String.Join("\n", found) + "\n")
+
+    let approved = if File.Exists file then List.ofArray (File.ReadAllLines file) else []
+
+    if found <> approved then
+        let changes =
+            [ for line in List.except (qualified found) (qualified approved) -> "- " + line ]
+            @ [ for line in List.except (qualified approved) (qualified found) -> "+ " + line ]
+
+        Assert.Fail(
+            $"The public API of {name} is not the approved one. If that is meant, run this test with {Approve}=1 in the environment "
+            + $"and commit Cnn.Tests/Approved/{name}.txt.\n"
+            + String.Join("\n", changes)
+        )
+
+/// Types that a C# caller should not meet: F# functions, lists, options, references, tuples, and unions.
+let rec private isFSharp (t: Type) =
+    (match t.FullName with
+     | null -> false
+     | name -> name.StartsWith "Microsoft.FSharp" || name.StartsWith "System.Tuple")
+    || FSharpType.IsUnion t
+    || (t.IsGenericType && t.GetGenericArguments() |> Array.exists isFSharp)
+    || (t.HasElementType && isFSharp (nonNull (t.GetElementType())))
+
+/// Tuples whose elements C# knows as Item1 and Item2.
+let private isNameless (t: Type) (named: ICustomAttributeProvider) =
+    let rec holdsTuple (t: Type) =
+        (t.IsValueType && FSharpType.IsTuple t)
+        || (t.IsGenericType && t.GetGenericArguments() |> Array.exists holdsTuple)
+        || (t.HasElementType && holdsTuple (nonNull (t.GetElementType())))
+
+    holdsTuple t && not (named.IsDefined(typeof<TupleElementNamesAttribute>, false))
+
+/// What every public member of a type shows, with what names the elements of its tuples.
+let private shown (t: Type) : (string * Type * ICustomAttributeProvider) list = [
+    let all =
+        BindingFlags.Public ||| BindingFlags.Instance ||| BindingFlags.Static ||| BindingFlags.DeclaredOnly
+
+    let constraints (arguments: Type[]) =
+        arguments |> Seq.filter _.IsGenericParameter |> Seq.collect _.GetGenericParameterConstraints()
+
+    let methods = t.GetMethods all |> Array.filter (fun m -> not (ApiText.isHidden m || m.IsSpecialName))
+
+    for m in methods do
+        m.Name, m.ReturnType, m.ReturnParameter
+
+        for bound in constraints (m.GetGenericArguments()) do
+            m.Name, bound, m
+
+    for m in [ yield! Seq.cast<MethodBase> methods; yield! Seq.cast<MethodBase>(t.GetConstructors all) ] do
+        for p in m.GetParameters() do
+            m.Name, p.ParameterType, p
+
+    for p in t.GetProperties all do
+        p.Name, p.PropertyType, p
+
+        for index in p.GetIndexParameters() do
+            p.Name, index.ParameterType, index
+
+    for f in t.GetFields all do
+        f.Name, f.FieldType, f
+
+    for i in t.GetInterfaces() do
+        "interface", i, t
+
+    for bound in constraints (t.GetGenericArguments()) do
+        "type parameter", bound, t
+
+    match t.BaseType with
+    | null -> ()
+    | b -> "base", b, t
+]
+
+let private visible =
+    [ core; facade ]
+    |> List.collect (ApiText.typesOf >> List.ofArray)
+    |> List.filter (fun t -> t.Namespace = "Cnn" || t.Namespace = "Cnn.Fluent")
+
+/// Members that show F# where C# looks, each with its reason.
+let private exceptions =
+    dict [
+        "Cnn.Geometry.Correlation", "geometries are made by layers; C# kernels are handed them"
+        "Cnn.Geometry.Pooling", "as above"
+    ]
+
+/// ARCHITECTURE: outside Cnn.FSharp no public member shows an F# function, list, option, tuple or union.
+[<Test>]
+let ``no F# type is visible outside Cnn.FSharp`` () =
+    let found = [
+        for t in visible do
+            if FSharpType.IsUnion t then
+                t.Name, t
+
+            for name, seen, named in shown t do
+                if isFSharp seen || isNameless seen named then
+                    $"{t.FullName}.{name}", seen
+    ]
+
+    let excused, offences = found |> List.partition (fun (name, _) -> exceptions.ContainsKey name)
+
+    Assert.That(visible.Length, Is.GreaterThan 100)
+    Assert.That(offences, Is.Empty)
+    Assert.That(excused |> List.map fst |> set, equalTo (set exceptions.Keys))
+
+/// Every public type lives in one of the three namespaces.
+[<Test>]
+let ``there are three namespaces`` () =
+    let namespaces =
+        [ core; facade ] |> List.collect (fun a -> [ for t in a.GetExportedTypes() -> string t.Namespace ])
+
+    Assert.That(set namespaces, equalTo (set [ "Cnn"; "Cnn.FSharp"; "Cnn.Fluent" ]))
