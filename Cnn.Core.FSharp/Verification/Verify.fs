@@ -446,7 +446,7 @@ module Verify =
         ]
 
     /// The gradient of the loss, and the weights after some steps, as the training itself computes them.
-    let private threads settings (key: Key) (backend: Backend<'T>) (network: Network<'T>) (data: Dataset) (all: Site<'T> list) =
+    let private threads settings (key: Key) (backend: Backend<'T>) (network: Network<'T>) (pictures: Dataset) (all: Site<'T> list) =
         let schedulers = [
             "when run again on the same scheduler", backend.Scheduler
 
@@ -454,7 +454,6 @@ module Verify =
                 "under scheduler " + string (i + 1) + ", of " + Words.count scheduler.Threads "thread" "threads", scheduler
         ]
 
-        let pictures = (data.Shuffle(key.Child 4L)).Take 24
         let names = all |> List.collect (fun site -> site.Names |> List.map (fun n -> site.Name + "/" + n))
         let layer, loss = Network.fuse (Network.standardLoss network) network.Layer
         let rewritten = (Network.optimise { network with Layer = layer }).Layer
@@ -496,7 +495,6 @@ module Verify =
         if network.Parameters.IsEmpty then
             [ check "network" "threads" "gradient" VerificationVerdict.Vacuous "nothing to train" ]
         else
-            TrainingChecks.refuse backend.Scheduler 8 None network [ pictures ]
             [ compare "gradient" gradient; compare "weights after training steps" trained ]
 
     /// <summary>Checks a network on pictures: shapes, gradients, adjoints, kernels, chain rule and threads.</summary>
@@ -528,6 +526,8 @@ module Verify =
         let chosen = (data.Shuffle(key.Child 6L)).Take settings.Samples
         let x: Tensor<'T> = Dataset.tensor chosen [| 0 .. chosen.Count - 1 |]
         Network.checkInput network x
+        let pictures = (data.Shuffle(key.Child 4L)).Take 24
+        TrainingChecks.refuse backend.Scheduler 8 None network [ pictures ]
         let all = sites network
         let dropout = key.Child 7L
         let byLayer = layers settings dropout backend (wide x) all
@@ -538,7 +538,7 @@ module Verify =
         let byKernel, whole =
             if isSound then
                 kernels dropout backend (x.Slice(0, min 2 chosen.Count)) all,
-                chain dropout backend network x all :: threads settings key backend network data all
+                chain dropout backend network x all :: threads settings key backend network pictures all
             else
                 [], []
 

@@ -27,11 +27,11 @@ internal static class VerifyCommand
             var path = line.GetValue(file);
             var name = path ?? line.GetRequiredValue(net);
             var model = path is null ? Architectures.Find(name).Build(draw) : Model.Load(path);
-            var source = line.GetValue(data) ?? DataSources.Embedded(model.Input);
+            var source = line.GetValue(data);
             var verification = model.Verify(Pictures(name, model, source, draw, cancellationToken), draw);
             if (line.GetValue(json))
             {
-                PrintJson(name, source, verification);
+                PrintJson(name, (source ?? DataSources.Embedded(model.Input)).Text, verification);
             }
             else
             {
@@ -43,18 +43,25 @@ internal static class VerifyCommand
         return command;
     }
 
-    /// <summary>Pictures of as many classes as the network tells apart; drawn ones are brought to its size.</summary>
-    private static Dataset Pictures(string name, Model model, DataSource source, int seed, CancellationToken cancellationToken)
+    /// <summary>The pictures to learn from, of a source or drawn in the size and with as many classes as the network takes.</summary>
+    private static Dataset Pictures(string name, Model model, DataSource? source, int seed, CancellationToken cancellationToken)
     {
         var scheduler = new CancellableScheduler(new ParallelScheduler(Environment.ProcessorCount), "Cancelled.", cancellationToken);
-        var (train, _) = source.Load(new Loading(scheduler, seed, model.Input));
-        return DataSources.Fit(train, source, name, model.Input, model.OutputShape);
+        var (pictures, _) = (source ?? DataSources.Embedded(model.Input)).Load(new Loading(scheduler, seed, model.Input));
+        if (source is not null)
+        {
+            return DataSources.Fit(pictures, source, name, model.Input, model.OutputShape);
+        }
+
+        var sized = pictures.Preprocess(Preprocessing.Resize(model.Input[0], model.Input[1]));
+        var classes = Math.Min(Math.Max(model.OutputShape.Size, 2), sized.ClassNames.Count);
+        return Dataset.Create(sized.Shape, sized.Labels.Select(label => label % classes), sized.ClassNames.Take(classes), sized.Read);
     }
 
-    private static void PrintJson(string name, DataSource source, Verification verification) => Json.Print(writer =>
+    private static void PrintJson(string name, string source, Verification verification) => Json.Print(writer =>
     {
         writer.WriteString("network", name);
-        writer.WriteString("data", source.Text);
+        writer.WriteString("data", source);
         writer.WriteString("instructionSet", verification.InstructionSet);
         writer.WriteNumber("pictures", verification.Samples);
         writer.WriteString("verdict", Word(verification.Verdict));
