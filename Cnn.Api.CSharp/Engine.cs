@@ -28,6 +28,7 @@ internal interface IEngine
     IReadOnlyList<Prediction> Predict(Dataset pictures);
     Evaluation Evaluate(Dataset test, Loss? loss, double threshold);
     Inspection Inspect();
+    Verification Verify(Dataset data, int seed);
     IEngine Recalibrate(Dataset data);
     IEngine Freeze(Func<string, bool> isFrozen);
     void ExportOnnx(string path, ChannelOrder order);
@@ -39,6 +40,9 @@ internal interface IEngine
 internal sealed class Engine<T>(SavedModel<T> saved, Backend<T> backend) : IEngine
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
+    // Numbers of threads that must give the same bits.
+    private static IScheduler[] Threads => [new ParallelScheduler(1), new ParallelScheduler(2), new ParallelScheduler(3)];
+
     private readonly Network<T> _network = saved.Network;
     private readonly Predictor<T> _predictor = new(backend, saved.Network);
 
@@ -97,6 +101,9 @@ internal sealed class Engine<T>(SavedModel<T> saved, Backend<T> backend) : IEngi
         new Engine<T>(saved.With(WeightImport.load(source, names, path, _network)), backend);
 
     public Inspection Inspect() => new NetworkInspection<T>(backend, _network);
+
+    public Verification Verify(Dataset data, int seed) =>
+        FSharp.Verify.run(VerificationSettings.Default.With(seed, Simd.Backend<double>(1).Kernels, Threads), backend, data, _network);
 
     public IEngine Recalibrate(Dataset data) =>
         new Engine<T>(saved.With(Fitting.recalibrate(backend, data, _network)), backend);

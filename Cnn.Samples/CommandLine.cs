@@ -21,6 +21,7 @@ internal static class CommandLine
             verbose,
             TrainCommand.Create(interruption.Token),
             EvaluateCommand.Create(interruption.Token),
+            VerifyCommand.Create(interruption.Token),
             PredictCommand.Create(),
             SearchCommand.Create(interruption.Token),
             InspectCommand.Create(interruption.Token),

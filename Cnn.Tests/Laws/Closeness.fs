@@ -6,6 +6,7 @@ open FsCheck
 open FsCheck.FSharp
 open NUnit.Framework
 open Cnn
+open Cnn.FSharp
 
 let private create<'U, 'T when 'U :> INumberBase<'U> and 'T :> INumberBase<'T>> (x: 'T) : 'U = 'U.CreateTruncating x
 
@@ -16,13 +17,7 @@ let number<'T when 'T :> INumberBase<'T>> (x: float) : 'T = create x
 let real<'T when 'T :> INumberBase<'T>> (x: 'T) : float = create x
 
 /// The unit roundoff u: 2⁻²⁴ in float32, 2⁻⁵³ in float.
-let unitRoundoff<'T when 'T: struct> =
-    if typeof<'T> = typeof<float32> then 2.0 ** -24.0 else 2.0 ** -53.0
-
-/// γ_n = n·u/(1 − n·u). Higham, Accuracy and Stability of Numerical Algorithms, 2002, eq. 3.4.
-let γ<'T when 'T: struct> (n: int) =
-    let nu = float n * unitRoundoff<'T>
-    nu / (1.0 - nu)
+let unitRoundoff<'T when 'T: struct> = Rounding.unitRoundoff<'T>
 
 /// Every one of the properties holds.
 let all (properties: Property seq) =
@@ -71,7 +66,7 @@ let within (bound: int -> float) (expected: Tensor<'T>) (actual: Tensor<'T>) =
 /// |a − b| ≤ 2γₙ·Σ|x||w|: two sums of the same n products in different orders. Higham 2002, eq. 3.5.
 /// The magnitudes Σ|x||w| come from the same operation on absolute values.
 let rounding n (magnitudes: Tensor<float>) (expected: Tensor<'T>) (actual: Tensor<'T>) =
-    within (fun i -> 2.0 * γ<'T>(n + 1) * magnitudes.Span[i]) expected actual
+    within (fun i -> Rounding.sum<'T> n * magnitudes.Span[i]) expected actual
 
 /// |a − b| ≤ 1e−7·(1 + |a| + |b|): a derivative against central differences of fourth order in double.
 let truncation (expected: float) (actual: float) =

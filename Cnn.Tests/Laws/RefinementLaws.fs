@@ -95,8 +95,8 @@ type private Refinement(sizes: int list) =
         let offset = seed % 7
         all [ this.Check(AllKernels.fast, inputs, offset); this.Check(AllKernels.fast32, inputs, offset) ]
 
-/// Twice the smallest normal number: below it exponentials may stop short of 0.
-let private tiny<'T> = if typeof<'T> = typeof<float32> then 2.0 ** -125.0 else 2.0 ** -1021.0
+/// Below it exponentials may stop short of 0.
+let private tiny<'T when 'T: struct> = Rounding.smallest<'T>
 
 /// Results that agree to the last bit.
 [<AbstractClass>]

@@ -129,25 +129,41 @@ let private passes (kernels: IKernels<'T>) (s: Sliding) (x: Tensor<'T>, w: Tenso
 
 let private real' (t: Tensor<'T>) : Tensor<float> = Tensor.ofArray t.Shape (t.ToArray() |> Array.map real)
 
+/// Sums of magnitudes along the rows of a matrix.
+let private rows (m: float[,]) = [|
+    for p in 0 .. Array2D.length1 m - 1 -> Seq.sum (seq { for i in 0 .. Array2D.length2 m - 1 -> abs m[p, i] })
+|]
+
+let private transposed (m: float[,]) =
+    Array2D.init (Array2D.length2 m) (Array2D.length1 m) (fun i j -> m[j, i])
+
 /// A weight, scaled so that Σ over positions of the magnitudes that meet in one result is κ²·max|x|·max|K| for each channel:
-/// κ = max over outputs j of Σ_p |Aᵀ|[j,p]·(Σ_u |G|[p,u])·(Σ_i |Bᵀ|[p,i]) = 48.
-let private κ =
-    let rows (m: float[,]) = [|
-        for p in 0 .. Array2D.length1 m - 1 -> Seq.sum (seq { for i in 0 .. Array2D.length2 m - 1 -> abs m[p, i] })
-    |]
-
-    let b, g = rows Bᵀ, rows G
-    Seq.max (seq { for j in 0..3 -> Seq.sum (seq { for p in 0..5 -> abs Aᵀ[j, p] * g[p] * b[p] }) })
-
+/// κ = max over outputs j of Σ_p |Aᵀ|[j,p]·(Σ_u |G|[p,u])·(Σ_i |Bᵀ|[p,i]).
 /// The other way: κ' = max over taps u of Σ_p |G|[p,u]·(Σ_i |Bᵀ|[p,i])·(Σ_j |Aᵀ|[j,p]), for each tile.
-let private κ' =
-    let b = [| for p in 0..5 -> Seq.sum (seq { for i in 0..5 -> abs Bᵀ[p, i] }) |]
-    let a = [| for p in 0..5 -> Seq.sum (seq { for j in 0..3 -> abs Aᵀ[j, p] }) |]
-    Seq.max (seq { for u in 0..2 -> Seq.sum (seq { for p in 0..5 -> abs G[p, u] * b[p] * a[p] }) })
+let private growths (Bᵀ: float[,]) (G: float[,]) (Aᵀ: float[,]) =
+    let most (m: float[,]) (weight: int -> float) =
+        Seq.max (
+            seq {
+                for j in 0 .. Array2D.length1 m - 1 ->
+                    Seq.sum (seq { for p in 0 .. Array2D.length2 m - 1 -> abs m[j, p] * weight p })
+            }
+        )
 
-/// The constants of the bounds, by hand.
+    let b, g, a = rows Bᵀ, rows G, rows (transposed Aᵀ)
+    most Aᵀ (fun p -> g[p] * b[p]), most (transposed G) (fun p -> b[p] * a[p])
+
+/// The constants of the library's bounds, from the matrices of both tiles.
 [<Test>]
-let ``κ of F(4×4, 3×3) is 48`` () = Assert.That(κ, Is.EqualTo(48.0).Within 1e-12)
+let ``κ of F(2×2, 3×3) is 8, κ of F(4×4, 3×3) is 48`` () =
+    let two =
+        growths
+            (array2D [ [ 1.0; 0.0; -1.0; 0.0 ]; [ 0.0; 1.0; 1.0; 0.0 ]; [ 0.0; -1.0; 1.0; 0.0 ]; [ 0.0; 1.0; 0.0; -1.0 ] ])
+            (array2D [ [ 1.0; 0.0; 0.0 ]; [ 0.5; 0.5; 0.5 ]; [ 0.5; -0.5; 0.5 ]; [ 0.0; 0.0; 1.0 ] ])
+            (array2D [ [ 1.0; 1.0; 1.0; 0.0 ]; [ 0.0; 1.0; -1.0; -1.0 ] ])
+
+    for (κ, κ'), tile in [ two, Rounding.tile2; growths Bᵀ G Aᵀ, Rounding.tile4 ] do
+        Assert.That(tile.Growth, Is.EqualTo(κ).Within 1e-12)
+        Assert.That(tile.FilterGrowth, Is.EqualTo(κ').Within 1e-12)
 
 /// A chain of n products and some thirty roundings of the three transforms: γ_{n+32}·κ²·n for numbers up to 1, beside the
 /// reference's own γ. Higham 2002, lemma 3.1 and eq. 3.5, applied to |A|ᵀ(|G||g||G|ᵀ ∘ |B|ᵀ|d||B|)|A|; as in Barabasz et
@@ -162,9 +178,9 @@ let ``tiles of 4×4: |a − b| ≤ 2γₙ₊₃₂·κ²·n in all three passes`
         let pixels = s.Samples * tiles s.Geometry.OutHeight * tiles s.Geometry.OutWidth
 
         let bounds = [
-            2.0 * γ<'T>(9 * s.Channels + 32) * κ * κ * float s.Channels
-            2.0 * γ<'T>(9 * s.Filters + 32) * κ * κ * float s.Filters
-            2.0 * γ<'T>(16 * pixels + 32) * κ' * κ' * float pixels
+            Rounding.tiled<'T> Rounding.tile4 s.Channels
+            Rounding.tiled<'T> Rounding.tile4 s.Filters
+            Rounding.tiledFilter<'T> Rounding.tile4 pixels
         ]
 
         all [
