@@ -60,7 +60,7 @@ internal sealed class TrainOptions
     private const int Epochs = 5;
 
     private readonly Option<string> _net = Arguments.Name("--net", "network", Architectures.Names, Net);
-    private readonly Option<DataSource> _data = DataSources.Option();
+    private readonly Option<DataSource?> _data = DataSources.OptionOrNone("drawn ones of the kind that the network takes");
     private readonly Option<string?> _preset = Arguments.NameOrNone(
         "--preset", "preset", Presets.Names, $"Settings taken together, other options coming first: {Presets.Meanings}.");
     private readonly Option<int> _epochs = Arguments.Whole("--epochs", "Times that the training pictures are gone through.", Epochs, smallest: 1);
@@ -155,7 +155,7 @@ internal sealed class TrainOptions
         return new TrainSettings(
             net,
             preset?.Network ?? Architectures.Find(net),
-            line.GetRequiredValue(_data),
+            line.GetValue(_data) ?? DataSources.Embedded(Architectures.Find(net)),
             schedule is null ? fit : Schedules.Find(schedule).Apply(fit),
             new TrainChoices(preset?.Origin, schedule, line.GetValue(_weightDecay), line.GetValue(_l2)),
             line.GetRequiredValue(_precision) == "float" ? Precision.Single : Precision.Double,
