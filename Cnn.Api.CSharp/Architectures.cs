@@ -8,6 +8,12 @@ namespace Cnn.Fluent;
 /// <param name="Source">Where they come from.</param>
 public sealed record SourceSettings(FitOptions Options, string Source);
 
+/// <summary>What a source printed of a training.</summary>
+/// <remarks>Immutable.</remarks>
+/// <param name="Accuracy">Share of the test pictures that was told right.</param>
+/// <param name="Seconds">Time that training took; null where it does not say.</param>
+public sealed record PrintedResult(double Accuracy, double? Seconds);
+
 /// <summary>The best way to train a network that we know of, and what it came to with seed 0.</summary>
 /// <remarks>Immutable. Settings were chosen on a tenth of the training pictures, held back; test pictures chose nothing.</remarks>
 /// <param name="Network">The network with the first weights that the settings want.</param>
@@ -84,6 +90,19 @@ public static class Architectures
     /// <param name="name">One of <see cref="Names"/>.</param>
     /// <exception cref="ArgumentException">There is no network of that name; lists those there are.</exception>
     public static SourceSettings? SourceSettingsOf(string name) => SettingsOf(Named(name));
+
+    /// <summary>What the source of a network printed of it, with its own settings; null where it printed nothing.</summary>
+    /// <param name="name">One of <see cref="Names"/>.</param>
+    /// <exception cref="ArgumentException">There is no network of that name; lists those there are.</exception>
+    public static PrintedResult? PrintedOf(string name) =>
+        SourceResults.printed(name, Named(name).Input[0])?.Value is { } printed
+            ? new PrintedResult(printed.Accuracy, printed.Seconds?.Value)
+            : null;
+
+    /// <summary>What is wrong with what the source of a network printed; null where we know of nothing.</summary>
+    /// <param name="name">One of <see cref="Names"/>.</param>
+    /// <exception cref="ArgumentException">There is no network of that name; lists those there are.</exception>
+    public static string? NoteOf(string name) => SourceResults.slip(name, Named(name).Input[0])?.Value;
 
     internal static SourceSettings? SettingsOf(Architecture architecture) =>
         architecture.Training?.Value is { } training

@@ -25,6 +25,16 @@ public static class Images
             ArgumentNullException.ThrowIfNull(items);
             return FSharp.ContactSheet.draw(columns, ListModule.OfSeq(items.Select(item => item.ToTuple())));
         }
+
+        /// <summary>Pictures row by row, in cells as large as the largest of them, on paper that shows around each.</summary>
+        /// <param name="columns">Cells in a row, at least 1.</param>
+        /// <param name="images">At least one; each lies at the top left of its cell. Grey where all are, else RGB; alpha is dropped.</param>
+        /// <param name="gap">Pixels of paper around each cell, 0 or more.</param>
+        /// <param name="paper">Its brightness, from 0, black, to 255, white.</param>
+        /// <exception cref="ArgumentException">There are no pictures, less than one column, or a gap below 0.</exception>
+        /// <exception cref="ShapeException">The sheet would not fit into memory.</exception>
+        public static Image Tile(int columns, IEnumerable<Image> images, int gap, byte paper) =>
+            FSharp.Image.tile(gap, paper, columns, ListModule.OfSeq(images));
     }
 
     extension(Image image)

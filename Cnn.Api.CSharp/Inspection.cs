@@ -92,7 +92,7 @@ internal sealed class NetworkInspection<T>(Backend<T> backend, FSharp.Network<T>
 
     private static Tensor<double>[] Reals(FSharpList<Tensor<T>> tensors) => [.. tensors.Select(Real)];
 
-    private static Tensor<double> Real(Tensor<T> tensor) =>
+    internal static Tensor<double> Real(Tensor<T> tensor) =>
         Tensor<double>.Of(tensor.Shape, Array.ConvertAll(tensor.ToArray(), value => double.CreateTruncating(value)));
 
     /// <summary>As a tensor of the network's input shape, which refuses another number of pixels.</summary>
@@ -149,12 +149,6 @@ public static class InspectImages
     /// <param name="image">The picture.</param>
     /// <param name="side">What the shorter side should have; smaller pictures only grow.</param>
     public static Image Enlarge(Image image, int side) => FSharp.InspectImages.enlarge(side, image);
-
-    /// <summary>Pictures in rows on one sheet, a grey line between them, as RGB.</summary>
-    /// <param name="images">At least one.</param>
-    /// <param name="columns">Pictures in a row, at least 1.</param>
-    /// <exception cref="ArgumentException">There is no picture, or no column.</exception>
-    public static Image Sheet(IEnumerable<Image> images, int columns) => FSharp.InspectImages.sheet(columns, ListModule.OfSeq(images));
 }
 
 /// <summary>What a 3×3 filter answers to eight lines (SPEC section 11; Fan and Yam 11.6.3).</summary>

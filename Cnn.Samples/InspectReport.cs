@@ -1,19 +1,22 @@
 using System.Globalization;
 using Cnn.Fluent;
-using Microsoft.FSharp.Collections;
+using Cnn.Samples.Rendering;
 using Html = Cnn.FSharp.Html;
-using Report = Cnn.FSharp.Report;
 
 namespace Cnn.Samples;
 
 /// <summary>What a look inside a model shows: pictures in a folder, and a page with all of them.</summary>
 internal sealed class InspectReport(Model model, OutputFolder output)
 {
-    private const int TileSide = 64;
     private const int PictureSide = 256;
     private const int MostMaps = 64;
     private const int MostPatches = 16;
-    private const int Columns = 8;
+
+    /// <summary>The nine patches of a filter stand in a square.</summary>
+    private const int PatchColumns = 3;
+    private const int PatchSide = 32;
+    private const int PatchGap = 2;
+    private const byte PatchPaper = 128;
 
     /// <summary>Pictures that are searched for what excites a filter.</summary>
     private const int MostSearched = 2_000;
@@ -22,31 +25,31 @@ internal sealed class InspectReport(Model model, OutputFolder output)
     private readonly List<Html> _sections = [];
 
     /// <summary>A picture, and what in it speaks for its most probable class.</summary>
-    public IReadOnlyList<(string Title, Image Picture)> AddPicture(string title, float[] pixels, Prediction prediction)
+    public Gallery AddPicture(string title, float[] pixels, Prediction prediction)
     {
-        var shape = model.Input;
-        var picture = Tensor<double>.Of(shape, Array.ConvertAll(pixels, pixel => (double)pixel));
+        var picture = Pixels(model.Input, pixels);
         var target = prediction.Class;
-        var pictures = new List<(string Title, Image Picture)>
+        var pictures = new List<(Image Picture, string Words)>
         {
-            ("picture", InspectImages.Picture(picture)),
-            ("saliency", InspectImages.Overlay(picture, _inside.Saliency(pixels, target))),
+            (InspectImages.Picture(picture), "picture"),
+            (InspectImages.Overlay(picture, _inside.Saliency(pixels, target)), "saliency"),
         };
         if (model.Layers.LastOrDefault(layer => layer.Type == "Conv2D") is { } last)
         {
-            pictures.Add(("grad-cam", InspectImages.Overlay(picture, _inside.GradCam(last.Name, pixels, target))));
+            pictures.Add((InspectImages.Overlay(picture, _inside.GradCam(last.Name, pixels, target)), "grad-cam"));
         }
 
-        pictures.Add(("occlusion", InspectImages.Signed(_inside.Occlusion(pixels, target))));
-        foreach (var (name, image) in pictures)
+        pictures.Add((InspectImages.Signed(_inside.Occlusion(pixels, target)), "occlusion"));
+        foreach (var (image, name) in pictures)
         {
             output.Write($"{name}.png", InspectImages.Enlarge(image, PictureSide));
         }
 
         var words = Invariant(
             $"{title}: {prediction.ClassName}, {100 * prediction.Probability:F2} %. Saliency and Grad-CAM glow where that class comes from; occlusion is red where covering a place lowers its probability, blue where it raises it.");
-        Add("Picture", Report.paragraph(words), Pictures(pictures.Select(p => (p.Picture, p.Title))));
-        return pictures;
+        var gallery = new Gallery(pictures);
+        Add("Picture", Page.Words(words), gallery.ToHtml());
+        return gallery;
     }
 
     /// <summary>A layer's filters, what it makes of a picture, and what excites it most.</summary>
@@ -58,7 +61,7 @@ internal sealed class InspectReport(Model model, OutputFolder output)
             return;
         }
 
-        var parts = new List<Html> { Report.paragraph($"{layer}. A unit sees {_inside.ReceptiveField(layer.Name)} pixels.") };
+        var parts = new List<Html> { Page.Words($"{layer}. A unit sees {_inside.ReceptiveField(layer.Name)} pixels.") };
         if (layer.Type == "Conv2D")
         {
             var filters = _inside.Filters(layer.Name).Select(InspectImages.Filter).ToArray();
@@ -69,8 +72,8 @@ internal sealed class InspectReport(Model model, OutputFolder output)
         AddSheet(parts, $"{layer.Name}-maps", "Feature maps of the picture", maps, "channel");
         if (layer.Type == "Conv2D" && data is not null)
         {
-            var patches = _inside.Patches(layer.Name, data.Take(MostSearched)).Select(Row).ToArray();
-            AddSheet(parts, $"{layer.Name}-patches", "What excites each filter most", patches, "filter", MostPatches, columns: 1);
+            var patches = _inside.Patches(layer.Name, data.Take(MostSearched)).Select(Square).ToArray();
+            AddSheet(parts, $"{layer.Name}-patches", "What excites each filter most, row by row", patches, "filter", MostPatches);
         }
 
         Add(layer.Name, [.. parts]);
@@ -81,52 +84,46 @@ internal sealed class InspectReport(Model model, OutputFolder output)
     {
         if (judged.Count == 0)
         {
-            Add(title, Report.paragraph("None."));
+            Add(title, Page.Words("None."));
             return;
         }
 
-        var pictures = judged.Select(j => (InspectImages.Picture(Pixels(data, j.Picture)), Words(j, data))).ToArray();
-        output.Write($"{title.ToLowerInvariant().Replace(' ', '-')}.png", Sheet(pictures.Select(p => p.Item1), Columns));
-        Add(title, Pictures(pictures));
+        (Image Picture, JudgedPicture Of)[] pictures = [.. judged.Select(j => (InspectImages.Picture(Pixels(data.Shape, data.Picture(j.Picture))), j))];
+        output.Write($"{title.ToLowerInvariant().Replace(' ', '-')}.png", new Gallery([.. pictures.Select(p => (p.Picture, Short(p.Of, data)))]).Sheet());
+        Add(title, new Gallery([.. pictures.Select(p => (p.Picture, Long(p.Of, data)))]).ToHtml());
     }
 
     /// <summary>Writes the page.</summary>
     public void Finish(string name, IEnumerable<(string Name, string Value)> settings)
     {
-        Add(
-            "Settings",
-            Report.settings("Settings", ListModule.OfSeq(settings.Select(s => Tuple.Create(s.Name, s.Value)))),
-            Report.preformatted(model.Summary(name)));
-        output.Write("report.html", Report.page($"A look inside {name}", ListModule.OfSeq(_sections)));
+        Add("Network", FSharp.Report.preformatted(model.Summary(name)));
+        output.Write("report.html", Page.Of($"A look inside {name}", [.. _sections, Page.Settings(settings)]));
     }
 
-    private static string Words(JudgedPicture judged, Dataset data) => Invariant(
+    private static string Long(JudgedPicture judged, Dataset data) => Invariant(
         $"{data.ClassNames[judged.Label]}, taken for {Name(judged.Predicted, data)} at {100 * judged.Probability:F2} % (picture {judged.Picture})");
+
+    /// <summary>As in "cat 93 %", with the true class where that is another one.</summary>
+    private static string Short(JudgedPicture judged, Dataset data) => Invariant(
+        $"{Name(judged.Predicted, data)} {100 * judged.Probability:F0} %{(judged.IsRight ? "" : $" ({data.ClassNames[judged.Label]})")}");
 
     private static string Name(int label, Dataset data) => label < data.ClassNames.Count ? data.ClassNames[label] : Invariant($"{label}");
 
-    private static Tensor<double> Pixels(Dataset data, int index) =>
-        Tensor<double>.Of(data.Shape, Array.ConvertAll(data.Picture(index), pixel => (double)pixel));
+    private static Tensor<double> Pixels(Shape shape, float[] pixels) => Tensor<double>.Of(shape, Array.ConvertAll(pixels, pixel => (double)pixel));
 
-    private static Image Row(IReadOnlyList<ExcitingPatch> patches) => InspectImages.Sheet(
-        patches.Select(p => InspectImages.Picture(Tensor<double>.Of(p.Patch.Shape, Array.ConvertAll(p.Patch.ToArray(), v => (double)v)))), patches.Count);
-
-    private static Image Sheet(IEnumerable<Image> images, int columns) =>
-        InspectImages.Sheet(images.Select(image => InspectImages.Enlarge(image, TileSide)), columns);
-
-    private static Html Pictures(IEnumerable<(Image Picture, string Words)> pictures) =>
-        Report.pictures(ListModule.OfSeq(pictures.Select(p => Tuple.Create(p.Picture, p.Words))));
+    private static Image Square(IReadOnlyList<ExcitingPatch> patches) => Image.Tile(
+        PatchColumns, patches.Select(p => InspectImages.Enlarge(InspectImages.Picture(Pixels(p.Patch.Shape, p.Patch.ToArray())), PatchSide)), PatchGap, PatchPaper);
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>The first of some pictures, as a file and in the page.</summary>
-    private void AddSheet(List<Html> parts, string file, string words, Image[] images, string each, int most = MostMaps, int columns = Columns)
+    private void AddSheet(List<Html> parts, string file, string words, Image[] images, string each, int most = MostMaps)
     {
-        var shown = images.Take(most).ToArray();
-        output.Write($"{file}.png", Sheet(shown, columns));
-        parts.Add(Report.paragraph(shown.Length < images.Length ? $"{words}, the first {most} of {images.Length}" : words));
-        parts.Add(Pictures(shown.Select((image, i) => (image, Invariant($"{each} {i}")))));
+        var shown = new Gallery([.. images.Take(most).Select((image, i) => (image, Invariant($"{each} {i}")))]);
+        output.Write($"{file}.png", shown.Sheet());
+        parts.Add(Page.Words(shown.Items.Count < images.Length ? $"{words}, the first {most} of {images.Length}" : words));
+        parts.Add(shown.ToHtml());
     }
 
-    private void Add(string heading, params Html[] parts) => _sections.Add(Report.section(heading, ListModule.OfSeq(parts)));
+    private void Add(string heading, params Html[] parts) => _sections.Add(Page.Section(heading, parts));
 }

@@ -38,26 +38,27 @@ internal sealed class TrainingReport
             .Where(i => predictions[i].Class != test.Labels[i])
             .OrderByDescending(i => predictions[i].Probabilities[predictions[i].Class])
             .Take(PicturesShown);
-        string[][] settings =
+        (string, string)[] settings =
         [
-            ["network", job.Net], ["data", job.Data.Text], ["preset", job.Choices.Preset ?? "none"], ["optimiser", $"{job.Fit.Optimizer}"],
-            ["schedule", job.Choices.Schedule ?? "constant"], ["batch size", $"{job.Fit.BatchSize}"], ["epochs", $"{result.History.Count}"],
-            ["augmentation", $"{job.Fit.Augmentation}"], ["validation share", Invariant($"{job.Fit.ValidationFraction}")],
-            ["seed", $"{job.Fit.Seed}"], ["training time", Invariant($"{result.Duration.TotalSeconds:F1} s on {job.Threads} × {result.Model.InstructionSet}")],
-            ["weights", result.Model.WeightHash],
+            ("network", job.Net), ("data", job.Data.Text), ("preset", job.Choices.Preset ?? "none"), ("optimiser", $"{job.Fit.Optimizer}"),
+            ("schedule", job.Choices.Schedule ?? "constant"), ("batch size", $"{job.Fit.BatchSize}"), ("epochs", $"{result.History.Count}"),
+            ("augmentation", $"{job.Fit.Augmentation}"), ("validation share", Invariant($"{job.Fit.ValidationFraction}")),
+            ("seed", $"{job.Fit.Seed}"), ("training time", Invariant($"{result.Duration.TotalSeconds:F1} s on {job.Threads} × {result.Model.InstructionSet}")),
+            ("weights", result.Model.WeightHash),
         ];
         return FSharp.Report.page(
             $"{job.Net} on {job.Data}",
             ListModule.OfSeq(
             [
                 FSharp.Report.paragraph(Invariant($"Test accuracy {100 * evaluation.Accuracy:F2} % of {matrix.Total} pictures, loss {evaluation.Loss:F4}.")),
+                .. job.Printed is { } printed ? new[] { FSharp.Report.paragraph(printed) } : [],
                 FSharp.Report.section("Learning curves", [FSharp.Report.curves(ListModule.OfSeq(result.History))]),
                 FSharp.Report.section("Classes", [FSharp.Report.confusion(matrix), FSharp.Report.classes(matrix)]),
                 FSharp.Report.section("Samples", [Pictures(test, Enumerable.Range(0, Math.Min(PicturesShown, test.Count)), i => test.ClassNames[test.Labels[i]])]),
                 FSharp.Report.section("Taken for another class, the surest first", [Pictures(test, wrong, i => Invariant($"{test.ClassNames[test.Labels[i]]} taken for {predictions[i].ClassName}, {100 * predictions[i].Probabilities[predictions[i].Class]:F0} %"))]),
                 .. Inside(result.Model, test),
                 FSharp.Report.section("Network", [FSharp.Report.preformatted(result.Model.Summary(job.Net))]),
-                FSharp.Report.section("Settings", [FSharp.Report.settings("Settings", ListModule.OfSeq(settings.Select(row => Tuple.Create(row[0], row[1]))))]),
+                Rendering.Page.Settings(settings),
             ]));
     }
 

@@ -125,3 +125,55 @@ module Image =
     let ofPixels (shape: Shape) (pixels: float32[]) : Image =
         let toByte (v: float32) = byte (MathF.Round(255.0f * Math.Clamp(v, 0.0f, 1.0f)))
         Image.Owning(shape[0], shape[1], shape[2], Array.map toByte pixels)
+
+    /// Pictures of so many channels on paper, each with its top left pixel at a row and a column.
+    let internal lay height width channels (paper: byte) (items: struct (int * int * Image) list) : Image =
+        let sheet = Array.create (height * width * channels) paper
+
+        for struct (top, left, image) in items do
+            let length = image.Width * channels
+
+            for row in 0 .. image.Height - 1 do
+                let target = Span(sheet, ((top + row) * width + left) * channels, length)
+                image.Pixels.Span.Slice(row * length, length).CopyTo target
+
+        Image.Owning(height, width, channels, sheet)
+
+    /// <summary>Pictures row by row, in cells as large as the largest of them, on paper that shows around each.</summary>
+    /// <param name="gap">Pixels of paper around each cell, 0 or more.</param>
+    /// <param name="paper">Its brightness, from 0, black, to 255, white.</param>
+    /// <param name="columns">Cells in a row, at least 1.</param>
+    /// <param name="images">At least one; each lies at the top left of its cell. Grey where all are, else RGB; alpha is dropped.</param>
+    /// <exception cref="T:System.ArgumentException">There are no pictures, less than one column, or a gap below 0.</exception>
+    /// <exception cref="T:Cnn.ShapeException">The sheet would not fit into memory.</exception>
+    let tile (gap: int) (paper: byte) (columns: int) (images: Image list) : Image =
+        ArgumentOutOfRangeException.ThrowIfNegative(gap, nameof gap)
+
+        if columns < 1 then
+            raise (ArgumentOutOfRangeException(nameof columns, columns, "There must be at least one column."))
+
+        if images.IsEmpty then
+            raise (ArgumentException("A sheet needs at least one picture.", nameof images))
+
+        let channels, ofSheet =
+            if images |> List.forall (fun image -> image.Channels < 3) then
+                1, toGrey
+            else
+                3, toRgb
+
+        let images = images |> List.map ofSheet
+        let most size = images |> List.map (fun (image: Image) -> size image) |> List.max
+        let high, wide = most (fun image -> image.Height), most (fun image -> image.Width)
+        let columns = min columns images.Length
+        let rows = (images.Length + columns - 1) / columns
+        let extent count cell = int64 gap + int64 count * (int64 cell + int64 gap)
+        let height, width = extent rows high, extent columns wide
+
+        if float height * float width * float channels > float Array.MaxLength then
+            let found = string height + "×" + string width + "×" + string channels
+            let cure = "Take fewer or smaller pictures."
+            raise (ShapeException("Image.tile", "a sheet that fits into memory", found, cure))
+
+        images
+        |> List.mapi (fun i image -> struct (gap + i / columns * (high + gap), gap + i % columns * (wide + gap), image))
+        |> lay (int height) (int width) channels paper

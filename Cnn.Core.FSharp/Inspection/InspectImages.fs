@@ -132,33 +132,3 @@ module InspectImages =
     let enlarge (side: int) (image: Image) : Image =
         let times = max 1 (side / min image.Height image.Width)
         Image.resize Resampling.Area (image.Height * times) (image.Width * times) image
-
-    /// Pixels between the pictures of a sheet.
-    [<Literal>]
-    let private Gap = 2
-
-    /// <summary>Pictures in rows on one sheet, a grey line between them, as RGB.</summary>
-    /// <param name="columns">Pictures in a row, at least 1.</param>
-    /// <param name="images">At least one; smaller ones lie at the top left of their places.</param>
-    /// <exception cref="T:System.ArgumentException">There is no picture, or no column.</exception>
-    let sheet (columns: int) (images: Image list) : Image =
-        if columns < 1 || images.IsEmpty then
-            raise (ArgumentException("A sheet needs at least one picture and one column.", nameof images))
-
-        let images = images |> List.map Image.toRgb
-        let columns = min columns images.Length
-        let rows = (images.Length + columns - 1) / columns
-        let height = images |> List.map (fun image -> image.Height) |> List.max
-        let width = images |> List.map (fun image -> image.Width) |> List.max
-        let across, down = columns * (width + Gap) + Gap, rows * (height + Gap) + Gap
-        let pixels = Array.create (Shape.Of(down, across, 3)).Size 128uy
-
-        images
-        |> List.iteri (fun i image ->
-            let top, left = Gap + i / columns * (height + Gap), Gap + i % columns * (width + Gap)
-
-            for row in 0 .. image.Height - 1 do
-                let line = image.Pixels.Span.Slice(row * image.Width * 3, image.Width * 3)
-                line.CopyTo(Span(pixels, ((top + row) * across + left) * 3, line.Length)))
-
-        Image.Owning(down, across, 3, pixels)

@@ -29,7 +29,8 @@ type LineChart = {
 module Chart =
 
     let private width, height = 640.0, 320.0
-    let private left, right, top, bottom = 64.0, 16.0, 12.0, 48.0
+    // Room for the words of a phone, which are nearly twice as large beside the lines.
+    let private left, right, top, bottom = 84.0, 16.0, 14.0, 48.0
     let private wanted = 6.0
 
     let private number (x: float) = x.ToString("0.##", CultureInfo.InvariantCulture)
@@ -108,7 +109,7 @@ module Chart =
             label
                 [
                     "x", number (-(top + height - bottom) / 2.0)
-                    "y", "14"
+                    "y", "18"
                     "transform", "rotate(-90)"
                     "class", "across"
                 ]
@@ -139,13 +140,17 @@ module Chart =
                             ]
                 ])
 
+        // A piece of a line, as it is drawn.
+        let swatch i =
+            element "svg" [ "class", "swatch series series" + string i; "viewBox", "0 0 40 10"; "aria-hidden", "true" ] [
+                element "polyline" [ "points", "0,5 40,5" ] []
+            ]
+
         let legend =
             element
                 "ul"
                 [ "class", "legend" ]
-                (chart.Series
-                 |> List.mapi (fun i series ->
-                     element "li" [] [ element "span" [ "class", "swatch series" + string i ] []; Text series.Name ]))
+                (chart.Series |> List.mapi (fun i series -> element "li" [] [ swatch i; Text series.Name ]))
 
         let values = finite |> List.map (fun struct (x, _) -> x) |> List.distinct |> List.sort
 

@@ -54,7 +54,7 @@ module Html =
     /// An element without attributes that holds text.
     let internal text tag words = Element(tag, [], [ Text words ])
 
-    /// A table: a row of heads, then rows whose first cell names them.
+    /// A table: a row of heads, unless there are none, then rows whose first cell names them.
     let internal table caption (heads: string list) (rows: (string * Html list) list) =
         Element(
             "div",
@@ -65,17 +65,9 @@ module Html =
                     [],
                     [
                         text "caption" caption
-                        Element(
-                            "thead",
-                            [],
-                            [
-                                Element(
-                                    "tr",
-                                    [],
-                                    heads |> List.map (fun head -> Element("th", [ "scope", "col" ], [ Text head ]))
-                                )
-                            ]
-                        )
+                        if not heads.IsEmpty then
+                            let head words = Element("th", [ "scope", "col" ], [ Text words ])
+                            Element("thead", [], [ Element("tr", [], List.map head heads) ])
                         Element(
                             "tbody",
                             [],

@@ -19,24 +19,29 @@ module Report =
 body { margin: 0 auto; max-width: 60rem; padding: 1rem; font: 1rem/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
 h1 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
 figure { margin: 1rem 0; } figcaption, caption { font-weight: 600; text-align: left; margin-bottom: .25rem; }
-svg { width: 100%; height: auto; font-size: 12px; } svg text { fill: var(--soft); } svg .across { text-anchor: middle; } svg .up { text-anchor: end; }
+.chart > svg { width: 100%; max-width: 46rem; height: auto; font-size: 12px; } svg text { fill: var(--soft); } svg .across { text-anchor: middle; } svg .up { text-anchor: end; }
 .axis, .tick { stroke: var(--soft); } .grid { stroke: var(--line); }
-.series polyline { fill: none; stroke-width: 2; } .series circle { stroke: none; } .series circle:hover { r: 6px; }
+.series polyline { fill: none; stroke-width: 2; vector-effect: non-scaling-stroke; } .series circle { stroke: none; } .series circle:hover { r: 6px; }
 .series0 { --colour: var(--series0); } .series1 { --colour: var(--series1); } .series2 { --colour: var(--series2); }
 .series3 { --colour: var(--series3); } .series4 { --colour: var(--series4); } .series5 { --colour: var(--series5); }
 .series polyline { stroke: var(--colour); } .series circle { fill: var(--colour); }
 .series1 polyline { stroke-dasharray: 8 3; } .series2 polyline { stroke-dasharray: 2 3; } .series3 polyline { stroke-dasharray: 10 3 2 3; }
-.swatch { display: inline-block; width: 1.2em; height: .5em; margin-right: .4em; vertical-align: middle; background: var(--colour); }
+.swatch { width: 2em; height: .5em; margin-right: .4em; vertical-align: middle; }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; list-style: none; margin: .25rem 0; padding: 0; }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; margin: .5rem 0; } th, td { padding: .2rem .6rem; border: 1px solid var(--line); }
-td { text-align: right; font-variant-numeric: tabular-nums; } th[scope=row] { text-align: left; font-weight: 500; }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; margin: .5rem 0; min-width: min(100%, 20rem); } th, td { padding: .2rem .6rem; border: 1px solid var(--line); }
+td { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; } th { text-align: right; } th:first-child { text-align: left; } th[scope=row] { font-weight: 500; white-space: nowrap; } caption { max-width: calc(100vw - 2rem); }
+.words { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+.beside { display: flex; flex-wrap: wrap; align-items: flex-start; gap: 0 2rem; } .beside > * { max-width: 100%; }
 .heat { background: color-mix(in srgb, var(--heat) var(--share), transparent); }
-.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(7rem, 1fr)); gap: .75rem; }
+.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(6.5rem, 1fr)); gap: .75rem; }
 .pictures figure { margin: 0; } .pictures img { width: 100%; height: auto; image-rendering: pixelated; border: 1px solid var(--line); }
 .pictures figcaption { font-weight: 400; font-size: .85rem; overflow-wrap: anywhere; }
 pre { overflow-x: auto; font-size: .8rem; line-height: 1.2; }
 :focus-visible { outline: 2px solid var(--series0); }
-@media print { body { max-width: none; } figure, table { break-inside: avoid; } }
+/* A chart shrinks with the page, its words must not. */
+@media (max-width: 32rem) { .chart > svg { font-size: 20px; } }
+@media print { body { max-width: none; padding: 0; } h2, caption { break-after: avoid; } figure, table { break-inside: avoid; }
+  .scroll, pre { overflow: visible; } table { font-size: .8rem; } th, td { padding: .15rem .4rem; } td { white-space: normal; } pre { font-size: .65rem; } .heat { print-color-adjust: exact; } summary { display: none; } }
 """
 
     /// <summary>A part of the page with a heading.</summary>
@@ -50,7 +55,11 @@ pre { overflow-x: auto; font-size: .8rem; line-height: 1.2; }
 
     /// <summary>A table of names and values, such as settings.</summary>
     let settings caption (rows: (string * string) list) : Html =
-        Html.table caption [ "Name"; "Value" ] (rows |> List.map (fun (name, value) -> name, [ Html.text "td" value ]))
+        let value words = Element("td", [ "class", "words" ], [ Text words ])
+        Html.table caption [] (rows |> List.map (fun (name, words) -> name, [ value words ]))
+
+    /// <summary>Pieces beside each other, as far as the width of the page reaches.</summary>
+    let beside (pieces: Html list) : Html = Element("div", [ "class", "beside" ], pieces)
 
     /// <summary>A table of words: names of the columns, then rows whose first cell names them.</summary>
     let table caption (heads: string list) (rows: string list list) : Html =

@@ -57,6 +57,7 @@ module BestTrainings =
 
     let private digits8 architecture = row architecture "8×8 digits"
     let private mnist architecture = row architecture "MNIST"
+    let private glyphs architecture = row architecture "drawn I and Q"
     let private cifar architecture = row architecture "10,000 pictures of CIFAR-10"
 
     /// Written digits lean, drift and differ in size.
@@ -108,6 +109,8 @@ module BestTrainings =
             mnist Architectures.digits cosine 20 64 (Optimizer.Adam 1e-2) (0.9757, 0.9783) with
                 Recalibrate = true
         }
+        mnist Architectures.dense_digits cosine 20 64 (Optimizer.Adam 3e-3) (0.9655, 0.9670)
+        glyphs Architectures.iorq cosine 40 32 (Optimizer.Adam 3e-3) (0.9965, 0.9986)
         {
             digits8 Architectures.vgg8 warmed 60 32 (nesterov 0.05) (0.9860, 0.9972) with
                 Augmentation = Augmentation.ofSteps [ AugmentationStep.Rotate 10.0; AugmentationStep.Zoom 0.1 ]

@@ -13,14 +13,6 @@ type SettingsOrigin =
     /// The best that we know of.
     | Best
 
-/// <summary>What a source printed of a training.</summary>
-type PrintedResult = {
-    /// <summary>Share of the test pictures that was told right.</summary>
-    Accuracy: float
-    /// <summary>Time that training took.</summary>
-    Seconds: float option
-}
-
 /// <summary>Pictures of one sort, and the networks that are compared on them.</summary>
 [<NoEquality; NoComparison>]
 type ComparisonLevel = {
@@ -69,6 +61,10 @@ type ComparisonTrial = {
     Seconds: float
     /// <summary>Epochs of it.</summary>
     Epochs: int
+    /// <summary>Pictures that were learned from.</summary>
+    Learned: int
+    /// <summary>Pictures that were tested on.</summary>
+    Tested: int
 }
 
 /// <summary>What the trainings of a network came to, one for each seed.</summary>
@@ -112,39 +108,6 @@ type ComparisonOutcome = {
 [<RequireQualifiedAccess>]
 module Comparison =
 
-    /// What Fossheim 2022 printed, by network and rows of a picture. SPEC section 10 and 12.
-    let private printed name rows =
-        let result accuracy seconds : PrintedResult option = Some { Accuracy = accuracy; Seconds = seconds }
-
-        match name, rows with
-        | "densenet2_20", 8 -> result 0.942 (Some 6.8)
-        | "convnet1_3", 8 -> result 0.889 (Some 72.2)
-        | "densenet4_300", 28 -> result 0.887 (Some 142.0)
-        | "convkeras4_20", 28 -> result 0.955 (Some 113.9)
-        | "densenet4_300", 32 -> result 0.2 None
-        | "lenet2", 32 -> result 0.826 (Some 351.5)
-        | "convkeras12_32", 32 -> result 0.888 (Some 644.4)
-        | _ -> None
-
-    /// What is wrong with what was printed. SPEC section 12.
-    let private slip name rows =
-        match name, rows with
-        | "convnet1_3", 8 ->
-            Some "The source's program never updates its filters: it printed the accuracy of fixed random ones."
-        | "densenet4_300", 28 ->
-            Some
-                "The source's derivative of tanh is handed tanh z, not z, and never falls below .42. With the right one, weights from N(0, 1) and this rate stay near chance."
-        | "convkeras4_20", 28 ->
-            Some
-                "Run again with the settings that it gives, the source's network stays at chance for epochs and ends well below what it printed."
-        | "convkeras12_32", 32 ->
-            Some "At this rate the network needs many steps to leave chance; the source trained on more pictures."
-        | "lenet2", 32 ->
-            Some
-                "The source trained on more pictures, of house numbers (SVHN); its table gives the time as 5 min 16 s, too."
-        | ("densenet2_20" | "densenet4_300"), 32 -> Some "The source saw no dense network pass 30 % at this level."
-        | _ -> None
-
     /// A turn for mirrored pictures only.
     let private suited (level: ComparisonLevel) augmentation =
         Augmentation.steps augmentation
@@ -183,8 +146,8 @@ module Comparison =
             match architecture.Training with
             | Some training -> {
                 contestant SettingsOrigin.Source architecture training with
-                    Printed = printed name rows
-                    Slip = slip name rows
+                    Printed = SourceResults.printed name rows
+                    Slip = SourceResults.slip name rows
               }
             | None -> ()
 
@@ -249,8 +212,8 @@ module Comparison =
         (clock: TimeProvider)
         (cancellation: CancellationToken)
         epochs
-        train
-        test
+        (train: Dataset)
+        (test: Dataset)
         seed
         (contestant: Contestant)
         : ComparisonTrial =
@@ -287,7 +250,14 @@ module Comparison =
                 struct (nan, (clock.GetElapsedTime start).TotalSeconds)
 
         let struct (share, seconds) = accuracy
-        { Accuracy = share; Seconds = seconds; Epochs = epochs }
+
+        {
+            Accuracy = share
+            Seconds = seconds
+            Epochs = epochs
+            Learned = train.Count
+            Tested = test.Count
+        }
 
     /// <summary>What the trials of a network came to.</summary>
     let outcome (contestant: Contestant) trials : ComparisonOutcome =
@@ -299,3 +269,42 @@ module Comparison =
             Trials = trials
             Parameters = rows |> List.sumBy (fun row -> row.Parameters)
         }
+
+    /// <summary>Trains and tests all networks of a level, one after the other, each with every seed.</summary>
+    /// <param name="backend">What computes.</param>
+    /// <param name="clock">What the time is taken from.</param>
+    /// <param name="cancellation">Ends training before the next batch.</param>
+    /// <param name="onStart">Told of each network before it is trained.</param>
+    /// <param name="onOutcome">Told what it came to.</param>
+    /// <param name="epochs">The most epochs.</param>
+    /// <param name="seeds">At least one.</param>
+    /// <param name="level">The pictures and the networks.</param>
+    /// <exception cref="T:System.ArgumentException">There is no seed.</exception>
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
+    let run
+        (backend: Backend<'T>)
+        clock
+        cancellation
+        (onStart: Contestant -> unit)
+        (onOutcome: ComparisonOutcome -> unit)
+        epochs
+        (seeds: int list)
+        level
+        : ComparisonOutcome list =
+        if seeds.IsEmpty then
+            raise (ArgumentException("Give at least one seed.", nameof seeds))
+
+        let data = seeds |> List.map (fun seed -> seed, level.Load seed)
+
+        contestants level
+        |> List.map (fun contestant ->
+            onStart contestant
+
+            let trials =
+                data
+                |> List.map (fun (seed, struct (train, test)) ->
+                    trial backend clock cancellation epochs train test seed contestant)
+
+            let outcome = outcome contestant trials
+            onOutcome outcome
+            outcome)

@@ -20,23 +20,39 @@ module ComparisonReport =
             + " %"
             + (if outcome.Trials.Length > 1 then " ± " + points outcome.Spread else "")
 
-    /// <summary>Heads of the table of a level.</summary>
-    let heads = [ "network"; "settings"; "parameters"; "accuracy"; "seconds"; "printed"; "printed seconds" ]
+    /// <summary>Heads of the table of a level: what the source printed, its settings trained again, and the best ones, side by side.</summary>
+    let heads = [
+        "network"
+        "parameters"
+        "printed"
+        "source's settings"
+        "best settings"
+        "printed seconds"
+        "source's seconds"
+        "best seconds"
+    ]
 
-    /// <summary>The cells of an outcome, under <c>heads</c>.</summary>
-    let cells (outcome: ComparisonOutcome) =
-        let printed show = outcome.Contestant.Printed |> Option.bind show |> Option.defaultValue "–"
+    /// <summary>The row of a network, under <c>heads</c>.</summary>
+    /// <param name="outcomes">Of one network on one level, at least one: with the settings of its source, with the best ones, or both.</param>
+    let cells (outcomes: ComparisonOutcome list) : string list =
+        let first = outcomes.Head
+        let shown = Option.defaultValue "–"
+        let printed show = outcomes |> List.tryPick (fun o -> o.Contestant.Printed) |> Option.bind show |> shown
+
+        let measured settings show =
+            outcomes |> List.tryFind (fun o -> o.Contestant.Settings = settings) |> Option.map show |> shown
+
+        let seconds (outcome: ComparisonOutcome) = text "0.0" outcome.Seconds
 
         [
-            outcome.Contestant.Architecture.Name
-            (match outcome.Contestant.Settings with
-             | SettingsOrigin.Source -> "source"
-             | SettingsOrigin.Best -> "best")
-            outcome.Parameters.ToString("N0", CultureInfo.InvariantCulture)
-            accuracy outcome
-            text "0.0" outcome.Seconds
+            first.Contestant.Architecture.Name
+            first.Parameters.ToString("N0", CultureInfo.InvariantCulture)
             printed (fun printed -> Some(points printed.Accuracy + " %"))
+            measured SettingsOrigin.Source accuracy
+            measured SettingsOrigin.Best accuracy
             printed (fun printed -> printed.Seconds |> Option.map (text "0.0"))
+            measured SettingsOrigin.Source seconds
+            measured SettingsOrigin.Best seconds
         ]
 
     let private best isChosen (outcomes: ComparisonOutcome list) =
@@ -166,7 +182,8 @@ module ComparisonReport =
 
             Chart.line {
                 Title = "Best network of each kind"
-                Across = "level"
+                Across =
+                    String.Join(", ", levels outcomes |> List.mapi (fun i (name, _) -> string (i + 1) + ": " + name))
                 Up = "accuracy, %"
                 Series = [
                     { Name = "dense, source's settings"; Points = points SettingsOrigin.Source false }
@@ -176,15 +193,20 @@ module ComparisonReport =
                 ]
             }
 
-        let row outcome =
-            match cells outcome with
-            | name :: rest -> name, rest |> List.map (Html.text "td")
-            | [] -> "", []
+        let table (name, members: ComparisonOutcome list) =
+            let rows = members |> List.groupBy (fun o -> o.Contestant.Architecture.Name) |> List.map (snd >> cells)
 
-        let table (name, members) =
+            let pictures =
+                let first = members.Head.Trials.Head
+
+                "share of "
+                + string first.Tested
+                + " pictures told right after learning from "
+                + string first.Learned
+
             Report.section
                 name
-                (Html.table ("Networks on " + name) heads (List.map row members)
+                (Report.table ("Networks on " + name + ": " + pictures + ", and seconds of training") heads rows
                  :: (notes members |> List.map Report.paragraph))
 
         Report.page "Dense against convolutional" [

@@ -37,6 +37,12 @@ module IOrQ =
     [<Literal>]
     let HandMadeBias = -0.67
 
+    /// <summary>What the source prints that its learned filter answers to the eight lines; the rounded K that it prints gives .41 and 0 for its .42 and .02.</summary>
+    let printedProbes = [ 0.0; 0.42; 1.0; 0.05; 0.0; 0.0; 0.94; 0.02 ]
+
+    /// <summary>What the source prints that F and its bias answer to the eight lines.</summary>
+    let printedHandMadeProbes = [ 0.0; 0.33; 1.0; 0.33; 0.0; 0.0; 1.0; 0.33 ]
+
     /// The network with another filter.
     let private withFilter (kernel: Tensor<'T>) (bias: float) (network: Network<'T>) : Network<'T> =
         let b: Tensor<'T> = Tensor.init (Shape.Of 1) (fun _ -> Number.ofFloat bias)

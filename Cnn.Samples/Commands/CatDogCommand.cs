@@ -16,52 +16,47 @@ internal static class CatDogCommand
     public static Command Create(CancellationToken cancellationToken)
     {
         var source = Architectures.SourceSettingsOf(Net)!.Options;
-        var data = DataSources.Option("synthetic-glyphs");
-        var epochs = Arguments.Whole("--epochs", "Times that the training pictures are gone through.", source.Epochs, smallest: 1);
         var pictures = Arguments.WholeOrNone(
             "--pictures", $"At most so many pictures to learn from, validation included [default: all; {DrawnPictures} where the library draws them].", smallest: 10);
         var recalibrate = new Option<bool>("--recalibrate")
         {
             Description = "Take the statistics of batch normalisation anew over the training pictures after training.",
         };
-        var seed = Arguments.Whole("--seed", "Decides the first weights, the order of the pictures and who is held back.", 0);
-        var threads = Arguments.Threads();
-        var folder = OutputFolder.Option($"Write {ModelName}, predictions.png and report.html there.");
-        var json = Arguments.Json();
-        var command = new Command(Net, "Trains the cats-and-dogs network on two classes of pictures, saves and loads it, and shows what it says.")
-        {
-            data, epochs, pictures, recalibrate, seed, threads, folder, json,
-        };
-        command.SetAction(line =>
-        {
-            var chosen = line.GetRequiredValue(data);
-            var isDrawn = chosen.Text.StartsWith("synthetic", StringComparison.Ordinal);
-            var options = source with { Epochs = line.GetValue(epochs), Seed = line.GetValue(seed) };
-            Run(
-                new Job(chosen, line.GetValue(pictures) ?? (isDrawn ? DrawnPictures : int.MaxValue), options, line.GetValue(recalibrate), line.GetValue(threads)),
-                OutputFolder.Of(line.GetValue(folder)),
-                line.GetValue(json),
-                cancellationToken);
-        });
-        return command;
+        return new Experiment.Options("synthetic-glyphs", source.Epochs, $"{ModelName}, predictions.png and report.html").Command(
+            Net,
+            "Trains the cats-and-dogs network on two classes of pictures, saves and loads it, and shows what it says.",
+            (experiment, line) =>
+            {
+                var isDrawn = experiment.Data.Text.StartsWith("synthetic", StringComparison.Ordinal);
+                Run(
+                    new Job(
+                        experiment,
+                        line.GetValue(pictures) ?? (isDrawn ? DrawnPictures : int.MaxValue),
+                        source with { Epochs = experiment.Epochs, Seed = experiment.Seed },
+                        line.GetValue(recalibrate)),
+                    cancellationToken);
+            },
+            pictures,
+            recalibrate);
     }
 
-    private static void Run(Job job, OutputFolder? folder, bool isJson, CancellationToken cancellationToken)
+    private static void Run(Job job, CancellationToken cancellationToken)
     {
+        var (folder, isJson) = (job.Experiment.Folder, job.Experiment.IsJson);
         var network = Architectures.CatDog;
         var (train, test) = Load(job, network.Input, cancellationToken);
         var toInput = DataSources.Preprocessing(network.Input, network.Input);
-        var start = network.Build(job.Options.Seed).WithThreads(job.Threads).WithPreprocessing(toInput);
+        var start = network.Build(job.Options.Seed).WithThreads(job.Experiment.Threads).WithPreprocessing(toInput);
         if (!isJson)
         {
             Console.WriteLine(start.Summary(Net));
             Console.WriteLine();
-            Console.WriteLine($"Data      {job.Data}: {train.Count} pictures to learn from, {Words.Percent(job.Options.ValidationFraction)} of them held back for validation, {test.Count} to test on");
+            Console.WriteLine($"Data      {job.Experiment.Data}: {train.Count} pictures to learn from, {Words.Percent(job.Options.ValidationFraction)} of them held back for validation, {test.Count} to test on");
         }
 
         var result = TrainingDisplay.Run(start, train, job.Options, isJson, cancellationToken);
         var trained = job.Recalibrate ? result.Model.Recalibrate(train) : result.Model;
-        var model = SaveAndLoad(trained, folder).WithThreads(job.Threads);
+        var model = SaveAndLoad(trained, folder).WithThreads(job.Experiment.Threads);
         var evaluation = model.Evaluate(test);
         var shown = test.Shuffle(job.Options.Seed).Take(Handful);
         var predictions = model.Predict(shown);
@@ -89,12 +84,10 @@ internal static class CatDogCommand
     /// <summary>Two classes of grey pictures in the size of the network.</summary>
     private static (Dataset Train, Dataset Test) Load(Job job, Shape input, CancellationToken cancellationToken)
     {
-        const string message = "Cancelled before the training began.";
-        var scheduler = new CancellableScheduler(new ParallelScheduler(job.Threads), message, cancellationToken);
-        var (train, test) = job.Data.Load(new Loading(scheduler, job.Options.Seed, input));
+        var (train, test) = job.Experiment.Load(input, cancellationToken);
         return train.ClassNames.Count == 2
             ? (Fit(train.Shuffle(job.Options.Seed).Take(job.Pictures)), Fit(test))
-            : throw new InvalidDataException($"{Net} tells 2 classes apart, but {job.Data} has {train.ClassNames.Count}.");
+            : throw new InvalidDataException($"{Net} tells 2 classes apart, but {job.Experiment.Data} has {train.ClassNames.Count}.");
 
         Dataset Fit(Dataset pictures) =>
             pictures.Shape == input ? pictures : pictures.Preprocess(DataSources.Preprocessing(input, input));
@@ -134,28 +127,30 @@ internal static class CatDogCommand
         folder.Write("predictions.png", gallery.Sheet());
         folder.Write("report.html", Page.Of(
             "Cats and dogs",
-            Page.Section("Result", Page.Settings(
-                ("data", $"{job.Data}"),
-                ("epochs", $"{result.History.Count}"),
-                ("batch size", $"{job.Options.BatchSize}"),
-                ("optimiser", $"{job.Options.Optimizer}"),
-                ("held back for validation", Words.Percent(job.Options.ValidationFraction)),
-                ("statistics taken anew", job.Recalibrate ? "yes" : "no"),
-                ("seed", $"{job.Options.Seed}"),
-                ("training time", Words.Seconds(result.Duration)),
+            Page.Section("Result", Page.Facts(
+                "What it came to",
                 ("test accuracy", Words.Percent(evaluation.Accuracy)),
+                ("training time", Words.Seconds(result.Duration)),
                 ("weights", $"{model.InstructionSet} {model.WeightHash}"))),
             Page.Section("Learning", Page.Curves(result.History)),
             Page.Section("What it says", gallery.ToHtml()),
             Page.Section("Test pictures", FSharp.Report.confusion(evaluation.ConfusionMatrix), FSharp.Report.classes(evaluation.ConfusionMatrix)),
-            Page.Section("Network", FSharp.Report.preformatted(model.Summary(Net)))));
+            Page.Section("Network", FSharp.Report.preformatted(model.Summary(Net))),
+            Page.Settings(
+            [
+                .. job.Experiment.Settings,
+                ("batch size", $"{job.Options.BatchSize}"),
+                ("optimiser", $"{job.Options.Optimizer}"),
+                ("held back for validation", Words.Percent(job.Options.ValidationFraction)),
+                ("statistics taken anew", job.Recalibrate ? "yes" : "no"),
+            ])));
     }
 
     private static void PrintJson(
         Job job, FitResult result, Model model, Evaluation evaluation, Dataset shown, IReadOnlyList<Prediction> predictions) => Json.Print(writer =>
     {
         writer.WriteString("net", Net);
-        writer.WriteString("data", job.Data.Text);
+        writer.WriteString("data", job.Experiment.Data.Text);
         writer.WriteNumber("epochs", result.History.Count);
         writer.WriteNumber("parameters", model.ParameterCount);
         writer.WriteNumber("trainable", model.Layers.Sum(layer => layer.Trainable));
@@ -179,5 +174,5 @@ internal static class CatDogCommand
         writer.WriteString("weightHash", model.WeightHash);
     });
 
-    private sealed record Job(DataSource Data, int Pictures, FitOptions Options, bool Recalibrate, int Threads);
+    private sealed record Job(Experiment Experiment, int Pictures, FitOptions Options, bool Recalibrate);
 }

@@ -2,10 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Cnn.Fluent;
-using Cnn.FSharp;
 using Cnn.Samples.Rendering;
-using Microsoft.FSharp.Collections;
-using Microsoft.FSharp.Core;
 using Spectre.Console;
 
 namespace Cnn.Samples.Commands;
@@ -58,18 +55,11 @@ internal static class CompareCommand
 
     private static void Run(Job job, CancellationToken cancellationToken)
     {
-        var output = job.Folder is null ? null : new OutputFolder(job.Folder);
-        var backend = Simd.Backend<float>(job.Threads);
-        var outcomes = new List<ComparisonOutcome>();
-        foreach (var level in Levels(job, backend.Scheduler))
-        {
-            outcomes.AddRange(Measure(job, backend, level, cancellationToken));
-        }
-
-        var all = ListModule.OfSeq(outcomes);
-        var conclusions = ComparisonReport.conclusions(all);
+        var output = OutputFolder.Of(job.Folder);
+        var outcomes = Levels(job).SelectMany(level => Measure(job, level, cancellationToken)).ToArray();
+        var conclusions = Comparison.Conclusions(outcomes);
         output?.Write("comparison.json", Json.Text(writer => Write(writer, job, outcomes, conclusions), isIndented: true) + "\n");
-        output?.Write("report.html", ComparisonReport.page(ListModule.OfSeq(job.Settings), all));
+        output?.Write("report.html", Comparison.Page(job.Settings, outcomes));
         if (job.IsJson)
         {
             Json.Print(writer => Write(writer, job, outcomes, conclusions));
@@ -83,15 +73,16 @@ internal static class CompareCommand
     }
 
     /// <summary>The three levels, on the pictures that the user gives or on drawn ones.</summary>
-    private static IEnumerable<ComparisonLevel> Levels(Job job, IScheduler scheduler)
+    private static IEnumerable<ComparisonLevel> Levels(Job job)
     {
+        var scheduler = new ParallelScheduler(job.Threads);
         (string Name, string? Path, bool IsMirrored)[][] given =
         [
             [("digits8x8", job.Digits, false)],
             [("mnist", job.Mnist, false)],
             [("svhn", job.Svhn, false), ("cifar10", job.Cifar, true)],
         ];
-        return Comparison.drawn(scheduler, job.IsQuick ? QuickPictures : Drawn).Zip(given, (drawn, choices) =>
+        return Comparison.Drawn(job.IsQuick ? QuickPictures : Drawn, scheduler).Zip(given, (drawn, choices) =>
         {
             if (choices.FirstOrDefault(choice => choice.Path is not null) is not { Path: { } path } choice)
             {
@@ -99,59 +90,75 @@ internal static class CompareCommand
             }
 
             var source = DataSources.Of(choice.Name, path);
-            return Comparison.level(drawn.Input, source.Text, choice.IsMirrored, FuncConvert.FromFunc<int, (Dataset, Dataset)>(seed =>
+            return Comparison.Level(drawn.Input, source.Text, choice.IsMirrored, seed =>
             {
                 var (train, test) = source.Load(new Loading(scheduler, seed, drawn.Input));
                 return job.IsQuick ? (train.Take(QuickPictures), test.Take(QuickPictures)) : (train, test);
-            }));
+            });
         });
     }
 
-    private static List<ComparisonOutcome> Measure(Job job, Backend<float> backend, ComparisonLevel level, CancellationToken cancellationToken)
+    private static IReadOnlyList<ComparisonOutcome> Measure(Job job, ComparisonLevel level, CancellationToken cancellationToken)
     {
-        var data = Enumerable.Range(job.Seed, job.Seeds).Select(seed => (Seed: seed, Pictures: level.Load.Invoke(seed))).ToArray();
-        if (!job.IsJson)
+        var options = new ComparisonOptions
         {
-            var (train, test) = data[0].Pictures;
-            Console.WriteLine($"{level.Name}: {level.Data}, {train.Count} pictures to learn from, {test.Count} to test on");
-            Console.WriteLine(Line(ComparisonReport.heads));
+            Seeds = [.. Enumerable.Range(job.Seed, job.Seeds)],
+            Epochs = job.IsQuick ? QuickEpochs : null,
+            Threads = job.Threads,
+        };
+        if (job.IsJson)
+        {
+            return Comparison.Run(level, options, cancellationToken);
         }
 
-        var outcomes = new List<ComparisonOutcome>();
-        foreach (var contestant in Comparison.contestants(level))
+        var printed = new List<ComparisonOutcome>();
+
+        // A row is whole as soon as another network starts.
+        void PrintRow(string? next)
         {
-            var outcome = Live(job, contestant, () => Comparison.outcome(contestant, ListModule.OfSeq(data.Select(trial => Comparison.trial(
-                backend, TimeProvider.System, cancellationToken, job.IsQuick ? QuickEpochs : int.MaxValue,
-                trial.Pictures.Item1, trial.Pictures.Item2, trial.Seed, contestant)))));
-            outcomes.Add(outcome);
-            if (!job.IsJson)
+            if (printed is [.., var last] && last.Network != next)
             {
-                Console.WriteLine(Line(ComparisonReport.cells(outcome)));
+                if (printed.TrueForAll(outcome => outcome.Network == last.Network))
+                {
+                    Terminal.WriteLine($"{level}, {last.Pictures.Learned} pictures to learn from, {last.Pictures.Tested} to test on");
+                    Terminal.WriteLine(Line(Comparison.Heads));
+                }
+
+                Terminal.WriteLine(Line(Comparison.Row(printed.Where(outcome => outcome.Network == last.Network))));
             }
         }
 
-        if (!job.IsJson)
-        {
-            foreach (var note in ComparisonReport.notes(ListModule.OfSeq(outcomes)))
+        var outcomes = Live(status => Comparison.Run(
+            level,
+            options with
             {
-                Console.WriteLine(note);
-            }
-
-            Console.WriteLine();
+                Starting = new Reporter<string>(name =>
+                {
+                    PrintRow(name);
+                    status($"training {name}");
+                }),
+                Progress = new Reporter<ComparisonOutcome>(printed.Add),
+            },
+            cancellationToken));
+        PrintRow(null);
+        foreach (var note in Comparison.Notes(outcomes))
+        {
+            Console.WriteLine(note);
         }
 
+        Console.WriteLine();
         return outcomes;
     }
 
-    /// <summary>On a terminal, tells what is being trained while it is.</summary>
-    private static ComparisonOutcome Live(Job job, Contestant contestant, Func<ComparisonOutcome> measure) => job.IsJson || !Terminal.IsLive
-        ? measure()
-        : AnsiConsole.Status().Start($"training {Markup.Escape(contestant.Architecture.Name)}", _ => measure());
+    /// <summary>On a terminal, tells what is being done while it is.</summary>
+    private static IReadOnlyList<ComparisonOutcome> Live(Func<Action<string>, IReadOnlyList<ComparisonOutcome>> measure) => Terminal.IsLive
+        ? AnsiConsole.Status().Start("training", status => measure(words => status.Status(Markup.Escape(words))))
+        : measure(_ => { });
 
     private static string Line(IEnumerable<string> cells) =>
-        string.Join("  ", cells.Zip([16, 8, 10, 14, 8, 8, 15], (cell, width) => width == 16 ? cell.PadRight(width) : cell.PadLeft(width)));
+        string.Join("  ", cells.Zip([14, 10, 7, 17, 13, 15, 16, 12], (cell, width) => width == 14 ? cell.PadRight(width) : cell.PadLeft(width)));
 
-    private static void Write(Utf8JsonWriter writer, Job job, List<ComparisonOutcome> outcomes, IEnumerable<string> conclusions)
+    private static void Write(Utf8JsonWriter writer, Job job, IEnumerable<ComparisonOutcome> outcomes, IEnumerable<string> conclusions)
     {
         writer.WriteStartObject("settings");
         foreach (var (name, value) in job.Settings)
@@ -178,18 +185,19 @@ internal static class CompareCommand
 
     private static void Write(Utf8JsonWriter writer, ComparisonOutcome outcome)
     {
-        var contestant = outcome.Contestant;
         writer.WriteStartObject();
-        writer.WriteString("level", contestant.Level);
-        writer.WriteString("net", contestant.Architecture.Name);
-        writer.WriteString("settings", contestant.Settings.IsSource ? "source" : "best");
+        writer.WriteString("level", outcome.Level);
+        writer.WriteString("net", outcome.Network);
+        writer.WriteString("settings", outcome.IsSource ? "source" : "best");
         writer.WriteNumber("parameters", outcome.Parameters);
+        writer.WriteNumber("learned", outcome.Pictures.Learned);
+        writer.WriteNumber("tested", outcome.Pictures.Tested);
         writer.WriteReal("testAccuracy", outcome.Accuracy);
         writer.WriteReal("spread", outcome.Spread);
         writer.WriteNumber("trainSeconds", Math.Round(outcome.Seconds, 3));
-        writer.WriteReal("printedAccuracy", contestant.Printed?.Value.Accuracy);
-        writer.WriteReal("printedSeconds", contestant.Printed?.Value.Seconds?.Value);
-        writer.WriteString("note", outcome.Note?.Value);
+        writer.WriteReal("printedAccuracy", outcome.PrintedAccuracy);
+        writer.WriteReal("printedSeconds", outcome.PrintedSeconds);
+        writer.WriteString("note", outcome.Note);
         writer.WriteEndObject();
     }
 
@@ -198,14 +206,14 @@ internal static class CompareCommand
         string? Digits, string? Mnist, string? Svhn, string? Cifar, int Seed, int Seeds, int Threads, bool IsQuick, string? Folder, bool IsJson)
     {
         /// <summary>Names and values, for the record.</summary>
-        public IEnumerable<Tuple<string, string>> Settings =>
+        public IEnumerable<(string Name, string Value)> Settings =>
         [
-            Tuple.Create("8×8", Digits ?? "drawn"),
-            Tuple.Create("28×28", Mnist ?? "drawn"),
-            Tuple.Create("32×32", Svhn ?? Cifar ?? "drawn"),
-            Tuple.Create("seed", Seed.ToString(CultureInfo.InvariantCulture)),
-            Tuple.Create("seeds", Seeds.ToString(CultureInfo.InvariantCulture)),
-            Tuple.Create("quick", IsQuick ? "yes: nothing can be concluded from it" : "no"),
+            ("8×8", Digits ?? "drawn"),
+            ("28×28", Mnist ?? "drawn"),
+            ("32×32", Svhn ?? Cifar ?? "drawn"),
+            ("seed", Seed.ToString(CultureInfo.InvariantCulture)),
+            ("seeds", Seeds.ToString(CultureInfo.InvariantCulture)),
+            ("quick", IsQuick ? "yes: nothing can be concluded from it" : "no"),
         ];
     }
 }

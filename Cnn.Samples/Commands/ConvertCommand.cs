@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.Globalization;
 using Cnn.Fluent;
+using Cnn.Samples.Rendering;
 
 namespace Cnn.Samples.Commands;
 
@@ -19,7 +21,8 @@ internal static class ConvertCommand
         var layout = Arguments.NameOrNone(
             "--layout", "layout", [ChannelsFirst, ChannelsLast], $"Where {Onnx} has the channels of pictures: {ChannelsFirst} or {ChannelsLast} [default: {ChannelsFirst}].");
         var target = new Option<string?>("--out") { HelpName = "FILE", Description = "The file to write [default: the model's name with the format's ending]." };
-        var command = new Command("convert", "Writes a saved model for other programs.") { file, format, layout, target };
+        var json = Arguments.Json();
+        var command = new Command("convert", "Writes a saved model for other programs.") { file, format, layout, target, json };
         command.Validators.Add(line =>
         {
             // Words, not values: a wrong value has an error of its own.
@@ -30,11 +33,11 @@ internal static class ConvertCommand
             }
         });
         command.SetAction(line => Run(
-            line.GetRequiredValue(file), line.GetRequiredValue(format)!, line.GetValue(layout), line.GetValue(target)));
+            line.GetRequiredValue(file), line.GetRequiredValue(format)!, line.GetValue(layout), line.GetValue(target), line.GetValue(json)));
         return command;
     }
 
-    private static void Run(string file, string format, string? layout, string? target)
+    private static void Run(string file, string format, string? layout, string? target, bool isJson)
     {
         var model = Model.Load(file);
         var path = target ?? Path.ChangeExtension(file, format);
@@ -52,6 +55,20 @@ internal static class ConvertCommand
             model.ExportWeights(path);
         }
 
-        Console.WriteLine($"{path}: {new FileInfo(path).Length:N0} bytes of {model}");
+        var bytes = new FileInfo(path).Length;
+        if (isJson)
+        {
+            Json.Print(writer =>
+            {
+                writer.WriteString("file", path);
+                writer.WriteString("format", format);
+                writer.WriteNumber("bytes", bytes);
+                writer.WriteString("weightHash", model.WeightHash);
+            });
+        }
+        else
+        {
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{path}: {bytes:N0} bytes of {model}"));
+        }
     }
 }

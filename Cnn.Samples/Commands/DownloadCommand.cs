@@ -41,26 +41,27 @@ internal static class DownloadCommand
                 ? address
                 : Arguments.Refuse<Uri>(argument, $"--from needs an address that begins with https://, not '{argument.Tokens[0].Value}'."),
         };
-        var command = new Command("download", "Fetches a data set, goes on where an earlier call ended, and verifies the checksums.") { name, folder, from };
+        var json = Arguments.Json();
+        var command = new Command("download", "Fetches a data set, goes on where an earlier call ended, and verifies the checksums.") { name, folder, from, json };
         command.SetAction(line =>
         {
             var source = Sources.First(source => source.Name == line.GetRequiredValue(name)).Source;
-            Run(source, line.GetRequiredValue(folder), line.GetValue(from), cancellationToken);
+            Run(source, line.GetRequiredValue(folder), line.GetValue(from), line.GetValue(json), cancellationToken);
         });
         return command;
     }
 
-    private static void Run(DownloadSource source, string folder, Uri? from, CancellationToken cancellationToken)
+    private static void Run(DownloadSource source, string folder, Uri? from, bool isJson, CancellationToken cancellationToken)
     {
         try
         {
-            if (Terminal.IsLive)
+            if (Terminal.IsLive && !isJson)
             {
                 WithBars(source, folder, from, cancellationToken);
             }
             else
             {
-                WithLines(source, folder, from, cancellationToken);
+                WithLines(source, folder, from, isJson, cancellationToken);
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -83,10 +84,26 @@ internal static class DownloadCommand
             }, cancellationToken);
         });
 
-    private static void WithLines(DownloadSource source, string folder, Uri? from, CancellationToken cancellationToken)
+    private static void WithLines(DownloadSource source, string folder, Uri? from, bool isJson, CancellationToken cancellationToken)
     {
         var sizes = new Dictionary<string, long>();
         Fetch(source, folder, from, progress => sizes[progress.File] = progress.Received, cancellationToken);
+        if (isJson)
+        {
+            Json.Print(writer =>
+            {
+                writer.WriteString("folder", folder);
+                writer.WriteStartObject("files");
+                foreach (var (file, size) in sizes)
+                {
+                    writer.WriteNumber(file, size);
+                }
+
+                writer.WriteEndObject();
+            });
+            return;
+        }
+
         foreach (var (file, size) in sizes)
         {
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Path.Combine(folder, file)}  {size:N0} bytes"));

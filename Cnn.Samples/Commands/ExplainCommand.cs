@@ -3,187 +3,146 @@ using System.Diagnostics;
 using System.Globalization;
 using Cnn.Fluent;
 using Cnn.Samples.Rendering;
-using Microsoft.FSharp.Collections;
-using Microsoft.FSharp.Core;
-using Html = Cnn.FSharp.Html;
-using Report = Cnn.FSharp.Report;
-using Trial = Cnn.FSharp.IOrQTrial<float>;
 
 namespace Cnn.Samples.Commands;
-
-/// <summary>What <c>explain</c> is to do.</summary>
-internal sealed record ExplainSettings(DataSource Data, int Epochs, int Seed, int Threads);
 
 /// <summary>Fan and Yam 11.6.3: what one filter learned, and whether one made by hand does as well.</summary>
 internal static class ExplainCommand
 {
     private const string Net = "iorq";
-    private const string DefaultData = "synthetic-glyphs";
     private const int PicturesOfEach = 4;
-    private const int PictureSide = 128;
+    private const int FilterSide = 128;
 
-    public static Command Create(CancellationToken cancellationToken)
-    {
-        var data = DataSources.Option(DefaultData);
-        var epochs = Arguments.Whole("--epochs", "Rounds over the training pictures.", 25, smallest: 1);
-        var seed = Arguments.Whole("--seed", "Decides first weights and shuffling.", 0);
-        var threads = Arguments.Whole("--threads", "Processors to use.", Environment.ProcessorCount, smallest: 1);
-        var folder = new Option<string?>("--out") { HelpName = "DIR", Description = "A folder for PNGs and report.html." };
-        var json = Arguments.Json();
-        var command = new Command("explain", "Trains one filter to tell I from Q, and explains what it sees (Fan and Yam 11.6.3).")
-        {
-            data, epochs, seed, threads, folder, json,
-        };
-        command.SetAction(line => Run(
-            new ExplainSettings(line.GetRequiredValue(data), line.GetValue(epochs), line.GetValue(seed), line.GetValue(threads)),
-            line.GetValue(folder) is { } path ? new OutputFolder(path) : null,
-            line.GetValue(json),
-            cancellationToken));
-        return command;
-    }
+    /// <summary>The filters in the order of the study, in few words.</summary>
+    private static readonly string[] Names = ["learned", "hand-made", "hand-made, scaled", "hand-made, refitted"];
 
-    private static void Run(ExplainSettings job, OutputFolder? output, bool isJson, CancellationToken cancellationToken)
+    private const string Meaning =
+        "Learned with the dense layer; made by hand, the dense layer kept; the same at the scale of the learned one; made by hand, the dense layer learned anew.";
+
+    public static Command Create(CancellationToken cancellationToken) =>
+        new Experiment.Options("synthetic-glyphs", Architectures.SourceSettingsOf(Net)!.Options.Epochs, "PNGs and report.html").Command(
+            "explain",
+            "Trains one filter to tell I from Q, and explains what it sees (Fan and Yam 11.6.3).",
+            (job, _) => Run(job, cancellationToken));
+
+    private static void Run(Experiment job, CancellationToken cancellationToken)
     {
-        const string message = "Cancelled.";
-        var scheduler = new CancellableScheduler(new ParallelScheduler(job.Threads), message, cancellationToken);
-        var network = Architectures.Find(Net);
-        var (train, test) = job.Data.Load(new Loading(scheduler, job.Seed, network.Input));
+        var (train, test) = job.Load(Net, Architectures.IOrQ, cancellationToken);
         if (train.ClassNames.Count != 2)
         {
-            throw new InvalidDataException($"{job.Data.Text} has {train.ClassNames.Count} classes; this network tells two apart.");
+            throw new InvalidDataException($"{job.Data} has {train.ClassNames.Count} classes; this network tells two apart.");
         }
 
-        Dataset Fit(Dataset pictures) => DataSources.Fit(pictures, job.Data, Net, network.Input, network.OutputShape);
-        var backend = Simd.Backend<float>(job.Threads);
         var clock = Stopwatch.StartNew();
-        var settings = FuncConvert.FromFunc<FSharp.TrainingSettings, FSharp.TrainingSettings>(defaults => defaults.With(_ => { }, cancellationToken));
-        var trials = FSharp.IOrQ.run(backend, settings, job.Epochs, job.Seed, Fit(train), Fit(test)).ToArray();
-        if (cancellationToken.IsCancellationRequested)
+        var trials = IOrQStudy.Run(train, test, job.Epochs, job.Seed, job.Threads, cancellationToken);
+        var time = clock.Elapsed;
+        var maps = Maps(trials, test);
+        if (job.Folder is { } folder)
         {
-            throw new OperationCanceledException(message, cancellationToken);
+            Write(folder, job, trials, maps, train.ClassNames, time);
         }
 
-        var maps = Maps(backend, trials, Fit(test));
-        if (output is not null)
+        if (job.IsJson)
         {
-            Write(job, trials, maps, train.ClassNames, clock.Elapsed, output);
-        }
-
-        if (isJson)
-        {
-            PrintJson(job, trials, clock.Elapsed);
+            PrintJson(job, trials, time);
             return;
         }
 
-        Print(trials, clock.Elapsed);
-        HalfBlocks.Print(maps.Where((_, i) => i % PicturesOfEach == 0).SelectMany(shown => shown));
-        if (output is not null)
+        Console.WriteLine(Meaning);
+        Filters(trials).Print();
+        Lines(trials).Print();
+        Measures(trials).Print();
+        Console.WriteLine();
+        Console.WriteLine(Architectures.NoteOf(Net));
+        Console.WriteLine($"Time {Words.Seconds(time)}");
+        new Gallery([.. maps.Chunk(trials.Count + 1).Where((_, i) => i % PicturesOfEach == 0).SelectMany(shown => shown)]).Show();
+        if (job.Folder is { } written)
         {
-            Console.WriteLine($"Written: {string.Join(", ", output.Files)}");
+            Console.WriteLine($"Written: {string.Join(", ", written.Files)}");
         }
     }
 
-    /// <summary>The first pictures of each class, and what each filter makes of them.</summary>
-    private static IReadOnlyList<(string Title, Image Picture)[]> Maps(Backend<float> backend, IReadOnlyList<Trial> trials, Dataset test)
+    /// <summary>The first pictures of each class, each followed by what the filters make of it.</summary>
+    private static (Image Picture, string Words)[] Maps(IReadOnlyList<IOrQTrial> trials, Dataset test)
     {
-        Image Map(Trial trial, int index)
-        {
-            var pixels = Tensor<float>.Of(test.Shape, test.Picture(index));
-            var map = FSharp.Inspect.featureMaps(backend, trial.Network, "conv2d", pixels).Single();
-            return FSharp.InspectImages.map(map);
-        }
-
-        (string, Image)[] Show(int index)
-        {
-            var picture = Tensor<double>.Of(test.Shape, Array.ConvertAll(test.Picture(index), pixel => (double)pixel));
-            var name = test.ClassNames[test.Labels[index]];
-            return
-            [
-                ($"{name}, picture {index}", InspectImages.Picture(picture)),
-                .. trials.Select(trial => ($"{name}, {trial.Name}", Map(trial, index))),
-            ];
-        }
-
         var chosen = Enumerable.Range(0, 2).SelectMany(label => Enumerable.Range(0, test.Count).Where(i => test.Labels[i] == label).Take(PicturesOfEach));
-        return [.. chosen.Select(Show)];
+        return [.. chosen.SelectMany(Show)];
+
+        IEnumerable<(Image, string)> Show(int index)
+        {
+            var pixels = test.Picture(index);
+            var name = test.ClassNames[test.Labels[index]];
+            yield return (FSharp.Image.ofPixels(test.Shape, pixels), $"{name}, picture {index}");
+            foreach (var (trial, filter) in trials.Zip(Names))
+            {
+                yield return (InspectImages.Map(trial.Model.Inspect().FeatureMaps("conv2d", pixels)[0]), filter);
+            }
+        }
     }
 
     private static void Write(
-        ExplainSettings job, IReadOnlyList<Trial> trials, IReadOnlyList<(string Title, Image Picture)[]> maps, IReadOnlyList<string> classNames, TimeSpan time, OutputFolder output)
+        OutputFolder folder, Experiment job, IReadOnlyList<IOrQTrial> trials, (Image Picture, string Words)[] maps, IReadOnlyList<string> classNames, TimeSpan time)
     {
-        foreach (var (trial, name) in trials.Zip(["learned", "hand-made-kept", "hand-made-scaled-kept", "hand-made-refitted"]))
+        var filters = new Gallery([.. trials.Zip(Names, (trial, name) => (InspectImages.Filter(trial.Kernel), name))]);
+        foreach (var (picture, name) in filters.Items)
         {
-            output.Write($"filter-{name}.png", InspectImages.Enlarge(FSharp.InspectImages.filter(trial.Kernel), PictureSide));
+            folder.Write($"filter-{name.Replace(", ", "-", StringComparison.Ordinal)}.png", InspectImages.Enlarge(picture, FilterSide));
         }
 
-        var all = maps.SelectMany(shown => shown).ToArray();
-        output.Write("feature-maps.png", InspectImages.Sheet(all.Select(p => InspectImages.Enlarge(p.Picture, PictureSide)), trials.Count + 1));
-
-        static FSharpList<T> List<T>(IEnumerable<T> items) => ListModule.OfSeq(items);
-        static Html Table(string caption, IEnumerable<(string Name, string Value)> rows) =>
-            Report.settings(caption, List(rows.Select(row => Tuple.Create(row.Name, row.Value))));
-
-        var sections = trials
-            .Select(trial => Report.section(trial.Name, List<Html>(
-            [
-                Report.pictures(List([Tuple.Create(FSharp.InspectImages.filter(trial.Kernel), Formula(trial))])),
-                Table("What the filter answers to eight lines", LineProbes.Names.Zip(trial.Probes, (name, answer) => (name, Number(answer)))),
-                Table("How the network does", Measures(trial)),
-            ])))
-            .Append(Report.section($"Feature maps of {PicturesOfEach} pictures of {classNames[0]} and {classNames[1]}", List<Html>(
-                [Report.pictures(List(all.Select(p => Tuple.Create(p.Picture, p.Title))))])))
-            .Append(Report.section("Settings", List<Html>([Table("Settings",
-            [
-                ("data", job.Data.Text),
-                ("epochs", Number(job.Epochs)),
-                ("seed", Number(job.Seed)),
-                ("threads", Number(job.Threads)),
-                ("seconds", Number(Math.Round(time.TotalSeconds, 1))),
-            ])])));
-        output.Write("report.html", Report.page("I or Q: what one filter sees", List(sections)));
+        folder.Write("feature-maps.png", Image.ContactSheet(trials.Count + 1, maps));
+        folder.Write("report.html", Page.Of(
+            "I or Q: what one filter sees",
+            Page.Section("Filters", Page.Words($"{Meaning} Red above 0, blue below."), filters.ToHtml(), Filters(trials).ToHtml()),
+            Page.Section("Lines", Lines(trials).ToHtml()),
+            Page.Section("How the network does", Measures(trials).ToHtml(), Page.Words(Architectures.NoteOf(Net)!)),
+            Page.Section(
+                $"Feature maps of {PicturesOfEach} pictures of {classNames[0]} and {classNames[1]}", maps.Chunk(trials.Count + 1).Select(shown => Page.Pictures(shown))),
+            Page.Settings([.. job.Settings, ("time", Words.Seconds(time))])));
     }
 
-    private static IEnumerable<(string Name, string Value)> Measures(Trial trial) =>
-    [
-        ("likeness to the hand-made filter", Number(trial.Likeness)),
-        ("training loss", Number(trial.Train.Loss)),
-        ("training accuracy", Percent(trial.Train.Accuracy)),
-        ("test loss", Number(trial.Test.Loss)),
-        ("test accuracy", Percent(trial.Test.Accuracy)),
-    ];
+    private static Words Filters(IReadOnlyList<IOrQTrial> trials) => new(
+        "Weights, bias, and likeness to the filter made by hand",
+        ["filter", "K", "b", "likeness"],
+        [.. trials.Zip(Names, (trial, name) => new[] { name, Weights(trial), Number(trial.Bias), Number(trial.Likeness) })]);
 
-    /// <summary>As in "[−0.55 0.04 0.63; …], b = −0.4".</summary>
-    private static string Formula(Trial trial)
-    {
-        var rows = trial.Kernel.ToArray().Chunk(3).Select(row => string.Join(' ', row.Select(weight => Number(weight))));
-        return $"K = [{string.Join("; ", rows)}], b = {Number(trial.Bias)}";
-    }
+    /// <summary>The answers side by side with those that the source prints.</summary>
+    private static Words Lines(IReadOnlyList<IOrQTrial> trials) => new(
+        "What the filters answer to eight lines",
+        ["line", "printed, learned", "printed, hand-made", .. Names],
+        [.. LineProbes.Names.Select((name, i) => (string[])
+        [
+            name, Number(IOrQStudy.PrintedProbes[i]), Number(IOrQStudy.PrintedHandMadeProbes[i]), .. trials.Select(trial => Number(trial.Probes[i])),
+        ])]);
 
-    private static void Print(IReadOnlyList<Trial> trials, TimeSpan time)
-    {
-        foreach (var trial in trials)
-        {
-            Console.WriteLine(trial.Name);
-            Console.WriteLine($"  {Formula(trial)}");
-            Console.WriteLine($"  lines {string.Join(", ", LineProbes.Names.Zip(trial.Probes, (name, answer) => $"{name} {Number(answer)}"))}");
-            Console.WriteLine($"  {string.Join(", ", Measures(trial).Select(measure => $"{measure.Name} {measure.Value}"))}");
-        }
+    private static Words Measures(IReadOnlyList<IOrQTrial> trials) => new(
+        "Loss, and share of the pictures told right",
+        ["filter", "training loss", "training accuracy", "test loss", "test accuracy"],
+        [
+            ["printed, learned", "–", "–", "–", Words.Percent(Architectures.PrintedOf(Net)!.Accuracy)],
+            .. trials.Zip(Names, (trial, name) => new[]
+            {
+                name, Number(trial.Train.Loss), Words.Percent(trial.Train.Accuracy), Number(trial.Test.Loss), Words.Percent(trial.Test.Accuracy),
+            }),
+        ]);
 
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Time {time.TotalSeconds:F1} s"));
-    }
+    /// <summary>As in "−0.55 0.04 0.63; …", row by row.</summary>
+    private static string Weights(IOrQTrial trial) =>
+        string.Join("; ", trial.Kernel.ToArray().Chunk(3).Select(row => string.Join(' ', row.Select(Number))));
 
-    private static void PrintJson(ExplainSettings job, IReadOnlyList<Trial> trials, TimeSpan time) => Json.Print(writer =>
+    private static void PrintJson(Experiment job, IReadOnlyList<IOrQTrial> trials, TimeSpan time) => Json.Print(writer =>
     {
         writer.WriteString("data", job.Data.Text);
         writer.WriteNumber("epochs", job.Epochs);
         writer.WriteNumber("seed", job.Seed);
         writer.WriteNumber("seconds", Math.Round(time.TotalSeconds, 3));
+        writer.WriteReal("printedAccuracy", Architectures.PrintedOf(Net)?.Accuracy);
+        writer.WriteString("note", Architectures.NoteOf(Net));
         writer.WriteStartArray("filters");
         foreach (var trial in trials)
         {
             writer.WriteStartObject();
             writer.WriteString("name", trial.Name);
-            writer.WriteNumbers("kernel", trial.Kernel.ToArray().Select(weight => (double)weight));
+            writer.WriteNumbers("kernel", trial.Kernel.ToArray());
             writer.WriteReal("bias", trial.Bias);
             writer.WriteReal("likeness", trial.Likeness);
             writer.WriteNumbers("lines", trial.Probes);
@@ -198,6 +157,4 @@ internal static class ExplainCommand
     });
 
     private static string Number(double value) => value.ToString("0.####", CultureInfo.InvariantCulture);
-
-    private static string Percent(double share) => string.Create(CultureInfo.InvariantCulture, $"{100 * share:F2} %");
 }

@@ -79,10 +79,10 @@ internal static class FiltersCommand
         folder.Write("contact-sheet.png", gallery.Sheet());
         folder.Write("report.html", Page.Of(
             "Fixed filters",
-            Page.Section("Picture", Page.Settings(("picture", source), ("shape", $"{picture}"))),
+            Page.Section("Picture", Page.Facts("What is filtered", ("picture", source), ("shape", $"{picture}"))),
             Page.Section("Filtered", gallery.ToHtml()),
             Page.Section("Noise", table.ToHtml()),
-            Page.Section("Weights", Filter.All.Select(filter => Weights(filter).ToHtml()))));
+            Page.Section("Weights", Page.Beside(Filter.All.Select(filter => Weights(filter).ToHtml())))));
     }
 
     private static Words Weights(Filter filter)
@@ -91,8 +91,11 @@ internal static class FiltersCommand
         return new(
             $"{filter}",
             ["row", .. places.Select(column => $"{column}")],
-            [.. places.Select(row => (string[])[$"{row}", .. places.Select(column => filter[row, column].ToString("0.####", CultureInfo.InvariantCulture))])]);
+            [.. places.Select(row => (string[])[$"{row}", .. places.Select(column => Weight(filter[row, column]))])]);
     }
+
+    /// <summary>A weight of −0 is told as 0.</summary>
+    private static string Weight(double weight) => (weight + 0.0).ToString("0.####", CultureInfo.InvariantCulture);
 
     private static void PrintJson(string source, Image picture, IEnumerable<Filter> filters, (Filter Filter, double Measured)[] noise) => Json.Print(writer =>
     {

@@ -11,35 +11,18 @@ internal static class FixedFiltersCommand
     private const int Epochs = 3;
     private const int WarmUp = 1_000;
 
-    public static Command Create(CancellationToken cancellationToken)
-    {
-        var data = DataSources.Option();
-        var epochs = Arguments.Whole("--epochs", "Times that the training pictures are gone through.", Epochs, smallest: 1);
-        var seed = Arguments.Whole("--seed", "Decides the first weights and the order of the pictures.", 0);
-        var threads = Arguments.Threads();
-        var folder = OutputFolder.Option("Write filters.png and report.html there.");
-        var json = Arguments.Json();
-        var command = new Command(Name, "Trains a dense layer on a bank of fixed filters, and the same network with learned filters.")
-        {
-            data, epochs, seed, threads, folder, json,
-        };
-        command.SetAction(line => Run(
-            new Job(
-                line.GetRequiredValue(data),
-                new FitOptions { Epochs = line.GetValue(epochs), Seed = line.GetValue(seed) },
-                line.GetValue(threads)),
-            OutputFolder.Of(line.GetValue(folder)),
-            line.GetValue(json),
-            cancellationToken));
-        return command;
-    }
+    public static Command Create(CancellationToken cancellationToken) =>
+        new Experiment.Options("synthetic", Epochs, "filters.png and report.html").Command(
+            Name,
+            "Trains a dense layer on a bank of fixed filters, and the same network with learned filters.",
+            (job, _) => Run(job, cancellationToken));
 
-    private static void Run(Job job, OutputFolder? folder, bool isJson, CancellationToken cancellationToken)
+    private static void Run(Experiment job, CancellationToken cancellationToken)
     {
-        var scheduler = new CancellableScheduler(new ParallelScheduler(job.Threads), "Cancelled before the training began.", cancellationToken);
-        var (train, test) = job.Data.Load(new Loading(scheduler, job.Options.Seed, Shape.Of(28, 28, 1)));
-        var (shape, classes, seed) = (train.Shape, train.ClassNames.Count, job.Options.Seed);
-        if (!isJson)
+        var (train, test) = job.Load(Shape.Of(28, 28, 1), cancellationToken);
+        var (shape, classes, seed) = (train.Shape, train.ClassNames.Count, job.Seed);
+        var options = new FitOptions { Epochs = job.Epochs, Seed = seed };
+        if (!job.IsJson)
         {
             Console.WriteLine($"Data      {job.Data}: {train.Count} pictures to learn from, {test.Count} to test on");
             Console.WriteLine($"Filters   {string.Join(", ", Filter.All)}");
@@ -56,9 +39,9 @@ internal static class FixedFiltersCommand
         _ = models[^1].Model.Fit(train.Take(WarmUp), cancellationToken: cancellationToken);
         var results = models.Select(start =>
         {
-            var fit = TrainingDisplay.Run(start.Model.WithThreads(job.Threads), train, job.Options, isJson, cancellationToken);
+            var fit = TrainingDisplay.Run(start.Model.WithThreads(job.Threads), train, options, job.IsJson, cancellationToken);
             var result = new Result(start.Name, fit, fit.Model.Evaluate(test));
-            if (!isJson)
+            if (!job.IsJson)
             {
                 Console.WriteLine($"{start.Name}: {Words.Percent(result.Evaluation.Accuracy)} after {Words.Seconds(fit.Duration)}");
             }
@@ -66,8 +49,8 @@ internal static class FixedFiltersCommand
             return result;
         }).ToArray();
 
-        var table = Table(job, results);
-        if (isJson)
+        var table = Table(job, options, results);
+        if (job.IsJson)
         {
             PrintJson(job, results);
         }
@@ -76,14 +59,14 @@ internal static class FixedFiltersCommand
             table.Print();
         }
 
-        if (folder is not null)
+        if (job.Folder is { } folder)
         {
             Write(folder, job, train, results, table);
         }
     }
 
-    private static Words Table(Job job, Result[] results) => new(
-        $"After {Words.Epochs(job.Options.Epochs)} of {job.Options.Optimizer}",
+    private static Words Table(Experiment job, FitOptions options, Result[] results) => new(
+        $"After {Words.Epochs(job.Epochs)} of {options.Optimizer}",
         ["filters", "test accuracy", "test loss", "seconds", "trainable", "not trainable"],
         [.. results.Select(result => new[]
         {
@@ -102,7 +85,7 @@ internal static class FixedFiltersCommand
         return new([(picture, "original"), .. Filter.All.Select(filter => (filter.Apply(picture), $"{filter}"))]);
     }
 
-    private static void Write(OutputFolder folder, Job job, Dataset train, Result[] results, Words table)
+    private static void Write(OutputFolder folder, Experiment job, Dataset train, Result[] results, Words table)
     {
         var seen = Seen(train);
         folder.Write("filters.png", seen.Sheet());
@@ -115,14 +98,13 @@ internal static class FixedFiltersCommand
                 results.Select(result => (result.Name, result.Fit.History.Select(epoch => epoch.Accuracy))))),
             Page.Section("What the fixed filters make of a picture", seen.ToHtml()),
             Page.Section("Network", FSharp.Report.preformatted(results[0].Fit.Model.Summary(Name))),
-            Page.Section("Settings", Page.Settings(
-                ("data", $"{job.Data}"), ("batch size", $"{job.Options.BatchSize}"), ("seed", $"{job.Options.Seed}"), ("threads", $"{job.Threads}")))));
+            Page.Settings([.. job.Settings, ("batch size", $"{new FitOptions().BatchSize}")])));
     }
 
-    private static void PrintJson(Job job, Result[] results) => Json.Print(writer =>
+    private static void PrintJson(Experiment job, Result[] results) => Json.Print(writer =>
     {
         writer.WriteString("data", job.Data.Text);
-        writer.WriteNumber("epochs", job.Options.Epochs);
+        writer.WriteNumber("epochs", job.Epochs);
         writer.WriteStartArray("networks");
         foreach (var result in results)
         {
@@ -140,8 +122,6 @@ internal static class FixedFiltersCommand
         writer.WriteEndArray();
         writer.WriteString("instructionSet", results[0].Fit.Model.InstructionSet);
     });
-
-    private sealed record Job(DataSource Data, FitOptions Options, int Threads);
 
     private sealed record Result(string Name, FitResult Fit, Evaluation Evaluation)
     {

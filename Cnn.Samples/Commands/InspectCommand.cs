@@ -90,7 +90,7 @@ internal static class InspectCommand
         }
         else
         {
-            HalfBlocks.Print(pictures);
+            pictures.Show();
             Print(title, prediction, judged, output);
         }
     }

@@ -26,7 +26,7 @@ internal sealed class SearchArguments
     private static readonly double[] RandomPenalties = [1e-5, 1e-2];
 
     private readonly Option<string> _net = Arguments.Name("--net", "network", Architectures.Names, Net);
-    private readonly Option<DataSource?> _data = DataSources.OptionOrNone("drawn ones as large as the network takes");
+    private readonly Option<DataSource?> _data = DataSources.OptionOrNone("drawn ones of the kind that the network takes");
     private readonly Option<SearchGrid?> _grid = SearchGrid.Option();
     private readonly Option<int?> _random = Arguments.WholeOrNone(
         "--random", "Draw N candidates at random, numbers between the smallest and the largest given, instead of trying the whole grid.", smallest: 1);
@@ -84,7 +84,7 @@ internal sealed class SearchArguments
             Folder = line.GetValue(_out),
             Threads = line.GetValue(_threads),
         };
-        var data = line.GetValue(_data) ?? DataSources.Embedded(Architectures.Find(net).Input);
+        var data = line.GetValue(_data) ?? DataSources.Embedded(Architectures.Find(net));
         return new SearchSettings(net, data, search, schedule, line.GetValue(_threads), line.GetValue(_json));
     }
 }

@@ -103,12 +103,12 @@ internal static class SearchCommand
         var trials = ListModule.OfSeq(result.Trials);
         var maps = FSharp.SearchReport.heatMaps(trials);
         var fit = job.Search.Fit;
-        string[][] settings =
+        (string, string)[] settings =
         [
-            ["network", job.Net], ["data", job.Data.Text], ["optimiser", $"{fit.Optimizer.Kind}"], ["schedule", job.Schedule ?? "constant"],
-            ["epochs", $"{fit.Epochs}"], ["batch size", $"{fit.BatchSize}"], ["augmentation", $"{fit.Augmentation}"],
-            ["validation share", Invariant($"{fit.ValidationFraction}")], ["candidates", $"{result.Trials.Count}, {(job.Search.Random is null ? "a grid" : "drawn at random")}"],
-            ["seed", $"{fit.Seed}"], ["time", Invariant($"{time.TotalSeconds:F1} s on {job.Threads} × {result.Model.InstructionSet}")], ["weights", result.Model.WeightHash],
+            ("network", job.Net), ("data", job.Data.Text), ("optimiser", $"{fit.Optimizer.Kind}"), ("schedule", job.Schedule ?? "constant"),
+            ("epochs", $"{fit.Epochs}"), ("batch size", $"{fit.BatchSize}"), ("augmentation", $"{fit.Augmentation}"),
+            ("validation share", Invariant($"{fit.ValidationFraction}")), ("candidates", $"{result.Trials.Count}, {(job.Search.Random is null ? "a grid" : "drawn at random")}"),
+            ("seed", $"{fit.Seed}"), ("time", Invariant($"{time.TotalSeconds:F1} s on {job.Threads} × {result.Model.InstructionSet}")), ("weights", result.Model.WeightHash),
         ];
         return FSharp.Report.page(
             $"Search for {job.Net} on {job.Data}",
@@ -120,7 +120,7 @@ internal static class SearchCommand
                 FSharp.Report.section("Candidates", [FSharp.SearchReport.ranking(trials)]),
                 FSharp.Report.section("Classes of the test set", [FSharp.Report.confusion(evaluation.ConfusionMatrix), FSharp.Report.classes(evaluation.ConfusionMatrix)]),
                 FSharp.Report.section("Network", [FSharp.Report.preformatted(result.Model.Summary(job.Net))]),
-                FSharp.Report.section("Settings", [FSharp.Report.settings("Settings", ListModule.OfSeq(settings.Select(row => Tuple.Create(row[0], row[1]))))]),
+                Rendering.Page.Settings(settings),
             ]));
     }
 

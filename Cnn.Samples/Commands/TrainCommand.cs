@@ -34,7 +34,7 @@ internal static class TrainCommand
             Console.Error.WriteLine($"The training is shown at {page.Address}");
         }
 
-        var options = job.Fit with { Warnings = new Warnings(), EpochProgress = page };
+        var options = job.Fit with { Warnings = new Reporter<string>(warning => Console.Error.WriteLine("Warning: " + warning)), EpochProgress = page };
         var result = TrainingDisplay.Run(model, train, options, job.IsJson, cancellationToken);
         if (job.Recalibrate)
         {
@@ -126,6 +126,11 @@ internal static class TrainCommand
         Console.WriteLine();
         Console.WriteLine(Invariant($"Test accuracy {100 * evaluation.Accuracy:F2} % of {evaluation.ConfusionMatrix.Total} pictures, loss {evaluation.Loss:F4}"));
         Console.WriteLine(Invariant($"Training time {result.Duration.TotalSeconds:F1} s"));
+        if (job.Printed is { } printed)
+        {
+            Console.WriteLine(printed);
+        }
+
         Console.WriteLine($"Weights {result.Model.InstructionSet} {result.Model.WeightHash}");
         if (job.ModelFile is not null)
         {
@@ -141,15 +146,18 @@ internal static class TrainCommand
         writer.WriteNumber("testAccuracy", evaluation.Accuracy);
         writer.WriteReal("testLoss", evaluation.Loss);
         writer.WriteNumber("trainSeconds", Math.Round(result.Duration.TotalSeconds, 3));
+        if (job.Choices.Preset is { } preset)
+        {
+            writer.WriteString("preset", preset);
+            writer.WriteReal("printedAccuracy", Architectures.PrintedOf(job.Net)?.Accuracy);
+            writer.WriteReal("printedSeconds", Architectures.PrintedOf(job.Net)?.Seconds);
+            writer.WriteString("note", Architectures.NoteOf(job.Net));
+        }
+
         writer.WriteNumber("parameters", result.Model.ParameterCount);
         writer.WriteString("instructionSet", result.Model.InstructionSet);
         writer.WriteString("weightHash", result.Model.WeightHash);
     });
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
-
-    private sealed class Warnings : IProgress<string>
-    {
-        public void Report(string value) => Console.Error.WriteLine("Warning: " + value);
-    }
 }

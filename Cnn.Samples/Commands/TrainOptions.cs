@@ -19,7 +19,32 @@ namespace Cnn.Samples.Commands;
 /// <param name="Folder">Where the results are written; null for nowhere.</param>
 /// <param name="IsJson">Whether one line of JSON is all that is printed.</param>
 internal sealed record TrainSettings(
-    string Net, NetworkBuilder Network, DataSource Data, FitOptions Fit, TrainChoices Choices, Precision Precision, int Threads, bool Recalibrate, string? ModelFile, int? Port, string? Folder, bool IsJson);
+    string Net, NetworkBuilder Network, DataSource Data, FitOptions Fit, TrainChoices Choices, Precision Precision, int Threads, bool Recalibrate, string? ModelFile, int? Port, string? Folder, bool IsJson)
+{
+    private const int SecondsOfHour = 3600;
+
+    /// <summary>What the source printed of a network that is trained with a preset, and what is wrong with it; null where there is nothing.</summary>
+    public string? Printed
+    {
+        get
+        {
+            if (Choices.Preset is null || Architectures.PrintedOf(Net) is not { } printed)
+            {
+                return null;
+            }
+
+            var time = printed.Seconds switch
+            {
+                null => "",
+                < SecondsOfHour => Invariant($" after {printed.Seconds:0.#} s"),
+                _ => Invariant($" after {printed.Seconds / SecondsOfHour:0.#} h"),
+            };
+            return Invariant($"The source printed {100 * printed.Accuracy:0.##} %{time}, with its settings and on its data. {Architectures.NoteOf(Net)}").TrimEnd();
+
+            static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+        }
+    }
+}
 
 /// <summary>Choices that a finished optimiser does not tell; null where none was made.</summary>
 /// <param name="Preset">Whose settings were taken.</param>
@@ -35,7 +60,7 @@ internal sealed class TrainOptions
     private const int Epochs = 5;
 
     private readonly Option<string> _net = Arguments.Name("--net", "network", Architectures.Names, Net);
-    private readonly Option<DataSource> _data = DataSources.Option();
+    private readonly Option<DataSource?> _data = DataSources.OptionOrNone("drawn ones of the kind that the network takes");
     private readonly Option<string?> _preset = Arguments.NameOrNone(
         "--preset", "preset", Presets.Names, $"Settings taken together, other options coming first: {Presets.Meanings}.");
     private readonly Option<int> _epochs = Arguments.Whole("--epochs", "Times that the training pictures are gone through.", Epochs, smallest: 1);
@@ -130,7 +155,7 @@ internal sealed class TrainOptions
         return new TrainSettings(
             net,
             preset?.Network ?? Architectures.Find(net),
-            line.GetRequiredValue(_data),
+            line.GetValue(_data) ?? DataSources.Embedded(Architectures.Find(net)),
             schedule is null ? fit : Schedules.Find(schedule).Apply(fit),
             new TrainChoices(preset?.Origin, schedule, line.GetValue(_weightDecay), line.GetValue(_l2)),
             line.GetRequiredValue(_precision) == "float" ? Precision.Single : Precision.Double,

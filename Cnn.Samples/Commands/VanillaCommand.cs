@@ -11,32 +11,19 @@ internal static class VanillaCommand
     private const int WarmUp = 1_000;
     private const string Printed = "The source prints 14 h an epoch and 76.7 % of MNIST after three days, and 88 % after 10 epochs for its Keras program.";
 
-    public static Command Create(CancellationToken cancellationToken)
-    {
-        var data = DataSources.Option();
-        var epochs = Arguments.Whole(
-            "--epochs", "Epochs of every step.", Architectures.SourceSettingsOf(Net)!.Options.Epochs, smallest: 1);
-        var seed = Arguments.Whole("--seed", "Decides the first weights and the order of the pictures.", 0);
-        var threads = Arguments.Threads();
-        var folder = OutputFolder.Option("Write report.html there.");
-        var json = Arguments.Json();
-        var command = new Command(Net, "Trains Vu's network as her paper does, then with threads, softmax, momentum and learning-rate decay.")
-        {
-            data, epochs, seed, threads, folder, json,
-        };
-        command.SetAction(line => Run(
-            new Job(line.GetRequiredValue(data), line.GetValue(epochs), line.GetValue(seed), line.GetValue(threads)),
-            OutputFolder.Of(line.GetValue(folder)),
-            line.GetValue(json),
-            cancellationToken));
-        return command;
-    }
+    private static readonly string Note = Architectures.NoteOf(Net)!;
 
-    private static void Run(Job job, OutputFolder? folder, bool isJson, CancellationToken cancellationToken)
+    public static Command Create(CancellationToken cancellationToken) =>
+        new Experiment.Options("synthetic", Architectures.SourceSettingsOf(Net)!.Options.Epochs, "report.html").Command(
+            Net,
+            "Trains Vu's network as her paper does, then with threads, softmax, momentum and learning-rate decay.",
+            (job, _) => Run(job, cancellationToken));
+
+    private static void Run(Experiment job, CancellationToken cancellationToken)
     {
         var shapes = Shapes();
-        var (train, test) = Load(job, cancellationToken);
-        if (!isJson)
+        var (train, test) = job.Load(Net, Architectures.Vanilla, cancellationToken);
+        if (!job.IsJson)
         {
             shapes.Print();
             Console.WriteLine();
@@ -50,9 +37,9 @@ internal static class VanillaCommand
         var results = steps.Select(step =>
         {
             var model = step.Network.Build(job.Seed).WithThreads(step.IsParallel ? job.Threads : 1);
-            var fit = TrainingDisplay.Run(model, train, step.Options with { Seed = job.Seed }, isJson, cancellationToken);
+            var fit = TrainingDisplay.Run(model, train, step.Options with { Seed = job.Seed }, job.IsJson, cancellationToken);
             var result = new Result(step, fit, fit.Model.Evaluate(test));
-            if (!isJson)
+            if (!job.IsJson)
             {
                 Console.WriteLine($"{step.Name}: {Words.Percent(result.Evaluation.Accuracy)} after {Words.Seconds(fit.Duration)}");
             }
@@ -61,7 +48,7 @@ internal static class VanillaCommand
         }).ToArray();
 
         var table = Table(job, results);
-        if (isJson)
+        if (job.IsJson)
         {
             PrintJson(job, results);
         }
@@ -71,28 +58,18 @@ internal static class VanillaCommand
             Console.WriteLine();
             Console.WriteLine(Threads(results));
             Console.WriteLine(Printed);
+            Console.WriteLine(Note);
         }
 
-        folder?.Write("report.html", Page.Of(
+        job.Folder?.Write("report.html", Page.Of(
             "Vu's network, step by step",
             Page.Section("Shapes", shapes.ToHtml()),
-            Page.Section("Steps", table.ToHtml(), FSharp.Report.paragraph(Threads(results)), FSharp.Report.paragraph(Printed)),
+            Page.Section("Steps", table.ToHtml(), Page.Words(Threads(results)), Page.Words(Printed), Page.Words(Note)),
             Page.Section("Learning", Page.Compare(
                 "Share of the training pictures told right while training",
                 "accuracy",
                 results.Select(result => (result.Step.Name, result.Fit.History.Select(epoch => epoch.Accuracy))))),
-            Page.Section("Settings", Page.Settings(
-                ("data", $"{job.Data}"), ("epochs of every step", $"{job.Epochs}"), ("seed", $"{job.Seed}"), ("threads", $"{job.Threads}")))));
-    }
-
-    private static (Dataset Train, Dataset Test) Load(Job job, CancellationToken cancellationToken)
-    {
-        var network = Architectures.Vanilla;
-        var scheduler = new CancellableScheduler(new ParallelScheduler(job.Threads), "Cancelled before the training began.", cancellationToken);
-        var (train, test) = job.Data.Load(new Loading(scheduler, job.Seed, network.Input));
-        return (Fit(train), Fit(test));
-
-        Dataset Fit(Dataset pictures) => DataSources.Fit(pictures, job.Data, Net, network.Input, network.OutputShape);
+            Page.Settings(job.Settings)));
     }
 
     private static Words Shapes()
@@ -104,7 +81,7 @@ internal static class VanillaCommand
             [.. layers.Zip(VanillaStudy.PaperShapes, VanillaStudy.MeasuredShapes()).Select(row => new[] { row.First.Name, $"{row.Second}", $"{row.Third}" })]);
     }
 
-    private static Words Table(Job job, Result[] results) => new(
+    private static Words Table(Experiment job, Result[] results) => new(
         $"After {Words.Epochs(job.Epochs)}, each step with all that came before it",
         ["step", "test accuracy", "test loss", "seconds", "loss", "optimiser"],
         [.. results.Select(result => new[]
@@ -123,7 +100,7 @@ internal static class VanillaCommand
                 $"Threads change no bit of the weights; they are {results[0].Fit.Duration / results[1].Fit.Duration:F2} times as fast.")
             : "Threads changed the weights, which they must not.";
 
-    private static void PrintJson(Job job, Result[] results) => Json.Print(writer =>
+    private static void PrintJson(Experiment job, Result[] results) => Json.Print(writer =>
     {
         writer.WriteString("data", job.Data.Text);
         writer.WriteNumber("epochs", job.Epochs);
@@ -140,11 +117,11 @@ internal static class VanillaCommand
         }
 
         writer.WriteEndArray();
+        writer.WriteReal("printedAccuracy", Architectures.PrintedOf(Net)?.Accuracy);
+        writer.WriteString("note", Note);
         writer.WriteBoolean("shapesAsInThePaper", VanillaStudy.PaperShapes.SequenceEqual(VanillaStudy.MeasuredShapes()));
         writer.WriteString("instructionSet", results[0].Fit.Model.InstructionSet);
     });
-
-    private sealed record Job(DataSource Data, int Epochs, int Seed, int Threads);
 
     private sealed record Result(VanillaStep Step, FitResult Fit, Evaluation Evaluation);
 }

@@ -15,18 +15,6 @@ internal sealed class HalfBlocks : Renderable
     /// <summary>Small pictures are enlarged, wide ones shrunk to <see cref="Widest"/> columns.</summary>
     public HalfBlocks(Image picture) => _picture = Fit(InspectImages.Enlarge(picture, Smallest).ToRgb(), Widest);
 
-    /// <summary>Pictures with their titles, beside each other as far as the line reaches; nothing where no terminal shows them.</summary>
-    public static void Print(IEnumerable<(string Title, Image Picture)> pictures)
-    {
-        if (!Terminal.IsLive)
-        {
-            return;
-        }
-
-        var panels = pictures.Select(item => new Panel(new HalfBlocks(item.Picture)).Header(Markup.Escape(item.Title)).Border(BoxBorder.Rounded));
-        AnsiConsole.Write(new Columns(panels).Collapse());
-    }
-
     protected override Measurement Measure(RenderOptions options, int maxWidth)
     {
         var width = Math.Min(_picture.Width, maxWidth);

@@ -17,7 +17,7 @@ internal static class SearchDisplay
             train,
             options with
             {
-                Progress = new Reporter(progress =>
+                Progress = new Reporter<SearchProgress>(progress =>
                 {
                     last = progress;
                     show(progress);
@@ -54,10 +54,5 @@ internal static class SearchDisplay
     {
         var result = progress.Trial.IsDiverged ? "diverged" : string.Create(CultureInfo.InvariantCulture, $"{100 * progress.Trial.Accuracy:F2} %");
         return $"{progress.Finished}/{progress.Candidates}  {progress.Trial.Candidate}: {result}";
-    }
-
-    private sealed class Reporter(Action<SearchProgress> report) : IProgress<SearchProgress>
-    {
-        public void Report(SearchProgress value) => report(value);
     }
 }

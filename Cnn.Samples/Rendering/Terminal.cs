@@ -18,6 +18,19 @@ internal static class Terminal
         }
     }
 
+    /// <summary>A line above what a live display shows, if there is one.</summary>
+    public static void WriteLine(string line)
+    {
+        if (IsLive)
+        {
+            AnsiConsole.WriteLine(line);
+        }
+        else
+        {
+            Console.WriteLine(line);
+        }
+    }
+
     /// <summary>Brings back what a live display took away.</summary>
     public static void Restore()
     {

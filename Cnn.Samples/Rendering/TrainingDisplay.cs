@@ -67,14 +67,7 @@ internal static class TrainingDisplay
 
         var line = string.Create(
             CultureInfo.InvariantCulture, $"epoch {result.Epoch}/{epochs}  validation loss {validation.Loss:F4}  {100 * validation.Accuracy:F2} %");
-        if (Terminal.IsLive)
-        {
-            AnsiConsole.WriteLine(line);
-        }
-        else
-        {
-            Console.WriteLine(line);
-        }
+        Terminal.WriteLine(line);
     }
 
     private static int Quarter(int batch, int batches) => (int)((long)batch * LinesPerEpoch / batches);
@@ -88,12 +81,6 @@ internal static class TrainingDisplay
         var (position, quality, speed) = (new MeterColumn(meter.Position), new MeterColumn(meter.Quality), new MeterColumn(meter.Speed));
         var bar = new ProgressBarColumn { Width = Math.Clamp(width - 72, NarrowestBar, WidestBar) };
         return width >= 72 + NarrowestBar ? [position, bar, quality, speed] : [position, quality];
-    }
-
-    /// <summary>Unlike <see cref="Progress{T}"/>, reports at once and on the thread that trains.</summary>
-    private sealed class Reporter<T>(Action<T> report) : IProgress<T>
-    {
-        public void Report(T value) => report(value);
     }
 
     private sealed class MeterColumn(Func<string> text) : ProgressColumn

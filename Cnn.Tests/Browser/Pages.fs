@@ -2,42 +2,16 @@
 module Cnn.Tests.Browser.Pages
 
 open System
-open System.Diagnostics
 open System.IO
 open System.Net
 open System.Net.Sockets
 open System.Threading
 open NUnit.Framework
 open OpenQA.Selenium
-open OpenQA.Selenium.Chrome
 open Cnn
 open Cnn.FSharp
-
-let private find program =
-    let folders = (string (Environment.GetEnvironmentVariable "PATH")).Split Path.PathSeparator
-    folders |> Seq.map (fun folder -> Path.Combine(folder, program)) |> Seq.tryFind File.Exists
-
-/// A browser for the test, or the reason why there is none.
-let private browse (test: ChromeDriver -> unit) =
-    match find "chromium", find "chromedriver" with
-    | Some chromium, Some driver ->
-        let options = ChromeOptions(BinaryLocation = chromium)
-        options.AddArguments("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
-        options.SetLoggingPreference(LogType.Browser, LogLevel.All)
-        use service = ChromeDriverService.CreateDefaultService driver
-        use browser = new ChromeDriver(service, options, TimeSpan.FromMinutes 2.0)
-        test browser
-    | _ ->
-        Assert.Ignore
-            "There is no chromium with chromedriver on the PATH: Debian's packages chromium and chromium-driver."
-
-let private count (browser: ChromeDriver) css = (browser.FindElements(By.CssSelector css)).Count
-
-let private complaints (browser: ChromeDriver) = [
-    for entry in browser.Manage().Logs.GetLog LogType.Browser do
-        if entry.Level >= LogLevel.Warning then
-            entry.Message
-]
+open Cnn.Tests.Browser.Browser
+open Cnn.Tests.CommandLine
 
 /// Waits until something holds; what never does fails the test.
 let private eventually (what: string) (holds: unit -> bool) =
@@ -109,35 +83,13 @@ let private freePort () =
     listener.Start()
     (listener.LocalEndpoint :?> IPEndPoint).Port
 
-/// The command line, built in the same configuration as the tests.
-let private samples =
-    let here = DirectoryInfo AppContext.BaseDirectory
-    let configuration = (nonNull here.Parent).Name
-
-    let rec up (folder: DirectoryInfo) =
-        if File.Exists(Path.Combine(folder.FullName, "Cnn.sln")) then
-            folder.FullName
-        else
-            up (nonNull folder.Parent)
-
-    Path.Combine(up here, "Cnn.Samples", "bin", configuration, here.Name, "Cnn.Samples.dll")
-
 [<Test>]
 let ``the live page gains points while a training runs, and the training does not mind who leaves`` () =
-    if not (File.Exists samples) then
-        Assert.Ignore("Build the solution first: there is no " + samples)
-
     browse (fun browser ->
         let port = freePort ()
-        let start = ProcessStartInfo("dotnet", RedirectStandardOutput = true, RedirectStandardError = true)
 
-        for word in [ samples; "train"; "--net"; "densenet4_300"; "--epochs"; "20"; "--json" ] do
-            start.ArgumentList.Add word
-
-        for word in [ "--serve"; string port ] do
-            start.ArgumentList.Add word
-
-        use training = nonNull (Process.Start start)
+        use training =
+            Samples.start [ "train"; "--net"; "densenet4_300"; "--epochs"; "20"; "--json"; "--serve"; string port ]
 
         try
             eventually "a page" (fun () ->

@@ -161,6 +161,8 @@ let private trial (contestant: Contestant) accuracy seconds = {
     Accuracy = accuracy
     Seconds = seconds
     Epochs = contestant.Training.Epochs
+    Learned = 100
+    Tested = 50
 }
 
 /// Outcomes of all contestants, three trials each, with accuracies of whole percents that bytes decide.
@@ -223,27 +225,38 @@ let ``a slip is told exactly where an accuracy is more than a point from the pri
     ]
 
 [<Law>]
-let ``the page names every network with its accuracy, once for each setting`` (bytes: NonEmptyArray<byte>) =
+let ``the page has a row for every network of a level: what was printed, and its accuracy with each of its settings``
+    (bytes: NonEmptyArray<byte>)
+    =
     let found = outcomes bytes
     let page = ComparisonReport.page [ "seed", "0" ] found
 
+    let networks =
+        found |> List.groupBy (fun o -> o.Contestant.Level, o.Contestant.Architecture.Name) |> List.map snd
+
     all [
         same
-            found.Length
+            networks.Length
             (page.Split("<th scope=\"row\">")
              |> Array.filter (fun part ->
                  contestants |> List.exists (fun c -> part.StartsWith(c.Architecture.Name + "</th>")))
              |> Array.length)
 
-        for outcome in found do
-            same true (page.Contains(string (WebUtility.HtmlEncode(ComparisonReport.cells outcome |> List.item 3))))
+        for network in networks do
+            let cells = ComparisonReport.cells network
+            same true (List.forall (fun cell -> page.Contains(string (WebUtility.HtmlEncode(cell: string)))) cells)
+
+            for outcome in network do
+                let place = if outcome.Contestant.Settings = SettingsOrigin.Source then 3 else 4
+                same (ComparisonReport.cells [ outcome ] |> List.item place) cells[place]
+                same "–" (ComparisonReport.cells [ outcome ] |> List.item (7 - place))
     ]
 
 [<Test>]
 let ``a training that diverged is called so, and is nobody's best`` () =
     let broken = [ for contestant in contestants -> Comparison.outcome contestant [ trial contestant nan 1.0 ] ]
 
-    Assert.That(ComparisonReport.cells broken.Head |> List.item 3, equalTo "diverged")
+    Assert.That(ComparisonReport.cells [ broken.Head ] |> List.item 3, equalTo "diverged")
     Assert.That(ComparisonReport.conclusions broken |> List.filter (fun words -> words.Contains "best dense"), Is.Empty)
 
 [<Law>]
@@ -267,3 +280,88 @@ let ``nothing is concluded from trainings that were cut short`` (bytes: NonEmpty
         same None (shortened[cut]).Note
         same false ((ComparisonReport.conclusions found).Length = 1)
     ]
+
+/// All but the seconds, which no two runs share.
+[<Test>]
+let ``a comparison is the same through both doors`` () =
+    let small = FSharp.Comparison.drawn scheduler 20 |> List.head
+    let facts (o: FSharp.ComparisonOutcome) = [ for t in o.Trials -> t.Accuracy, t.Epochs, t.Learned, t.Tested ]
+    let started, told = ResizeArray(), ResizeArray()
+    let fast = Fluent.Simd.Backend<float32>()
+
+    let core =
+        FSharp.Comparison.run
+            fast
+            TimeProvider.System
+            CancellationToken.None
+            (fun contestant -> started.Add contestant.Architecture.Name)
+            ignore
+            1
+            [ 3; 4 ]
+            small
+
+    let starting = {
+        new IProgress<string> with
+            member _.Report name = told.Add name
+    }
+
+    let level = Fluent.Comparison.Drawn(20, scheduler)[0]
+
+    let options = Fluent.ComparisonOptions(Seeds = [| 3; 4 |], Epochs = Nullable 1, Starting = starting)
+
+    let door = Fluent.Comparison.Run(level, options)
+    Assert.That(List.ofSeq told, equalTo (List.ofSeq started))
+    Assert.That(level.Name, equalTo small.Name)
+    Assert.That(List.ofSeq level.Networks, equalTo small.Networks)
+
+    for expected, found in Seq.zip core door do
+        Assert.That(found.Network, equalTo expected.Contestant.Architecture.Name)
+        Assert.That(found.IsSource, equalTo (expected.Contestant.Settings = SettingsOrigin.Source))
+        Assert.That(found.Parameters, equalTo expected.Parameters)
+        Assert.That(found.Accuracy, equalTo expected.Accuracy)
+        Assert.That(found.Spread, equalTo expected.Spread)
+
+        Assert.That(
+            found.PrintedAccuracy,
+            equalTo (expected.Contestant.Printed |> Option.map (fun p -> p.Accuracy) |> Option.toNullable)
+        )
+
+        Assert.That(
+            List.ofSeq (Fluent.Comparison.Row [ found ]) |> List.take 5,
+            equalTo (ComparisonReport.cells [ expected ] |> List.take 5)
+        )
+
+        Assert.That(found.Pictures, equalTo (struct (expected.Trials.Head.Learned, expected.Trials.Head.Tested)))
+        Assert.That((facts expected).Length, equalTo 2)
+
+    Assert.That(door.Count, equalTo core.Length)
+    Assert.That(List.ofSeq Fluent.Comparison.Heads, equalTo ComparisonReport.heads)
+    Assert.That(List.ofSeq (Fluent.Comparison.Conclusions door), equalTo (ComparisonReport.conclusions core))
+    Assert.That(List.ofSeq (Fluent.Comparison.Notes door), equalTo (ComparisonReport.notes core))
+    Assert.That(Fluent.Comparison.Page([ struct ("seed", "3") ], door), Does.Contain "convnet1_3")
+
+[<Test>]
+let ``what was printed, and what is wrong with it, is the same through both doors`` () =
+    for architecture in Architectures.all do
+        let rows = architecture.Input[0]
+        let door = Fluent.Architectures.PrintedOf architecture.Name |> Option.ofObj
+        let core = SourceResults.printed architecture.Name rows
+        Assert.That(door |> Option.map (fun p -> p.Accuracy), equalTo (core |> Option.map (fun p -> p.Accuracy)))
+
+        Assert.That(
+            door |> Option.map (fun p -> Option.ofNullable p.Seconds),
+            equalTo (core |> Option.map (fun p -> p.Seconds))
+        )
+
+        Assert.That(
+            Fluent.Architectures.NoteOf architecture.Name |> Option.ofObj,
+            equalTo (SourceResults.slip architecture.Name rows)
+        )
+
+/// SPEC section 12: where a figure is printed, so is what is wrong with it.
+[<Test>]
+let ``every printed result has its note`` () =
+    for name in (Architectures.all |> List.map (fun a -> a.Name)) do
+        for rows in [ 8; 28; 32 ] do
+            if (SourceResults.printed name rows).IsSome then
+                Assert.That((SourceResults.slip name rows).IsSome, Is.True, name)

@@ -56,6 +56,33 @@ let ``every picture stands in its cell, pixel by pixel, with white between the c
             |> same true
     ]
 
+/// As through both doors.
+[<Law>]
+let ``on tiles every picture stands in its cell, with paper between`` (p: Planes) (paper: byte) =
+    let count, columns, gap = 1 + p.Seed % 5, 1 + p.Seed % 3, p.Seed % 4
+    let height, width = p.ImageSize.Height, p.ImageSize.Width
+    let images = List.init count (fun i -> random (p.Seed + i) height width (if i = 0 then 3 else 1))
+    let sheet = Image.tile gap paper columns images
+    let across, down = min columns count, (count + columns - 1) / columns
+
+    let expected row column =
+        let cell at size = (at - gap) / (size + gap), (at - gap) % (size + gap)
+        let (down, top), (right, left) = cell row height, cell column width
+        let i = down * columns + right
+
+        if row >= gap && column >= gap && top < height && left < width && i < count then
+            pixel (Image.toRgb images[i]) top left
+        else
+            Array.create 3 paper
+
+    all [
+        same (gap + down * (height + gap), gap + across * (width + gap), 3) (sheet.Height, sheet.Width, sheet.Channels)
+        same (sheet.Pixels.ToArray()) (Images.Tile(columns, images, gap, paper).Pixels.ToArray())
+        Seq.allPairs (seq { 0 .. sheet.Height - 1 }) (seq { 0 .. sheet.Width - 1 })
+        |> Seq.forall (fun (row, column) -> pixel sheet row column = expected row column)
+        |> same true
+    ]
+
 let private black height width = Cnn.Image.Of(height, width, 1, ReadOnlySpan(Array.zeroCreate<byte>(height * width)))
 
 let private lettering words = (ContactSheet.draw 1 [ black 112 112, words ]).Pixels.ToArray()

@@ -1,0 +1,60 @@
+/// The command line as a child process, built in the same configuration as the tests.
+module Cnn.Tests.CommandLine.Samples
+
+open System
+open System.Diagnostics
+open System.IO
+open NUnit.Framework
+
+let private program =
+    let here = DirectoryInfo AppContext.BaseDirectory
+    let configuration = (nonNull here.Parent).Name
+
+    let rec up (folder: DirectoryInfo) =
+        if File.Exists(Path.Combine(folder.FullName, "Cnn.sln")) then
+            folder.FullName
+        else
+            up (nonNull folder.Parent)
+
+    Path.Combine(up here, "Cnn.Samples", "bin", configuration, here.Name, "Cnn.Samples.dll")
+
+/// Starts it with the words of a line; where it has not been built, the test is skipped.
+let start (words: string seq) =
+    if not (File.Exists program) then
+        Assert.Ignore("Build the solution first: there is no " + program)
+
+    let start =
+        ProcessStartInfo(
+            "dotnet",
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        )
+
+    for word in Seq.append [ program ] words do
+        start.ArgumentList.Add word
+
+    nonNull (Process.Start start)
+
+/// What a line came to.
+type Outcome = { Code: int; Output: string; Errors: string }
+
+/// Runs it to its end.
+let run (words: string seq) =
+    use running = start words
+    let output, errors = running.StandardOutput.ReadToEndAsync(), running.StandardError.ReadToEndAsync()
+
+    if not (running.WaitForExit(TimeSpan.FromMinutes 5.0)) then
+        running.Kill()
+        Assert.Fail("It does not end: " + String.Join(' ', words))
+
+    { Code = running.ExitCode; Output = output.Result; Errors = errors.Result }
+
+/// Runs a test with a folder of its own, which does not outlive it.
+let inFolder (test: string -> unit) =
+    let folder = Directory.CreateTempSubdirectory "cnn-"
+
+    try
+        test folder.FullName
+    finally
+        folder.Delete true

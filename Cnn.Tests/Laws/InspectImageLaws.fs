@@ -1,0 +1,61 @@
+/// Tensors as pictures: bytes, maps in colour, filters.
+module Cnn.Tests.Laws.InspectImageLaws
+
+open FsCheck
+open Cnn
+open Cnn.FSharp
+open Cnn.Fluent
+open Cnn.Tests.Laws.Closeness
+
+[<Law>]
+let ``pixels of 0 to 1 become the bytes that they came from`` (r: Rows) =
+    let height, width, channels = r.Count, r.Features, 1 + 2 * (r.Seed % 2)
+    let source = Array.init (height * width * channels) (fun i -> byte (r.Seed + 37 * i))
+    let pixels = Tensor.init (Shape.Of(height, width, channels)) (fun i -> float source[i] / 255.0)
+    same source ((InspectImages.Picture pixels).Pixels.ToArray())
+
+[<Law>]
+let ``maps in colour: white at 0, red above, blue below; a glow where the map is largest only`` (r: Rows) =
+    let shape = Shape.Of(r.Count, r.Features, 1)
+    let map: Tensor<float> = Draw.integers r.Seed shape
+    let signed = InspectImages.Signed map
+    let largest = map.ToArray() |> Array.map abs |> Array.max
+
+    let isRight i =
+        let red, green, blue =
+            signed.Pixels.Span[3 * i], signed.Pixels.Span[3 * i + 1], signed.Pixels.Span[3 * i + 2]
+
+        match map.Span[i] with
+        | 0.0 -> (red, green, blue) = (255uy, 255uy, 255uy)
+        | v when v > 0.0 -> red = 255uy && green = blue && (abs v < largest || blue = 0uy) && blue < 255uy
+        | v -> blue = 255uy && green = red && (abs v < largest || red = 0uy) && red < 255uy
+
+    let plain = InspectImages.Overlay(Tensor.zeros shape, Tensor.zeros shape)
+
+    let glow =
+        InspectImages.Overlay(Tensor.zeros shape, Tensor.init shape (fun i -> if i = 0 then 1.0 else -1.0))
+
+    all [
+        same true (Seq.forall isRight (seq { 0 .. map.Size - 1 }))
+        same true (plain.Pixels.ToArray() |> Array.forall ((=) 0uy))
+        same 255uy glow.Pixels.Span[0]
+        same true (glow.Pixels.ToArray() |> Array.skip 3 |> Array.forall ((=) 0uy))
+    ]
+
+/// Of 1 or of 5 to 13 channels, ⌈√C⌉ in a row.
+[<Law>]
+let ``a filter in colour: red where K > 0, blue where K < 0, channel by channel in a square`` (s: Sliding) =
+    let channels = if s.Channels = 1 then 1 else 4 + 3 * s.Channels + s.Filters
+    let shape = Shape.Of(s.Kernel.Height, s.Kernel.Width, channels)
+    let K: Tensor<float> = Draw.integers s.Seed shape
+    let image = InspectImages.Filter K
+    let columns = int (ceil (sqrt (float channels)))
+
+    let isRight i =
+        let pixel, c = i / channels, i % channels
+        let row = c / columns * s.Kernel.Height + pixel / s.Kernel.Width
+        let column = c % columns * s.Kernel.Width + pixel % s.Kernel.Width
+        let rgb = image.Pixels.Slice((row * image.Width + column) * 3, 3).ToArray()
+        sign K.Span[i] = sign (int rgb[0] - int rgb[2])
+
+    same true (Seq.forall isRight (seq { 0 .. K.Size - 1 }))
