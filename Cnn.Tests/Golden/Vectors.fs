@@ -9,15 +9,17 @@ open NUnit.Framework
 open Cnn
 open Cnn.Tests.Laws.Closeness
 
-let private beside () =
+/// The folder of the sources that the tests were built from, where they still lie in it.
+let repository () =
     let rec up (folder: DirectoryInfo | null) =
         match folder with
         | null -> None
-        | folder when File.Exists(Path.Combine(folder.FullName, "Cnn.sln")) ->
-            Some(Path.Combine(folder.FullName, "..", "shared"))
+        | folder when File.Exists(Path.Combine(folder.FullName, "Cnn.sln")) -> Some folder.FullName
         | folder -> up folder.Parent
 
     up (DirectoryInfo AppContext.BaseDirectory)
+
+let private beside () = repository () |> Option.map (fun folder -> Path.Combine(folder, "..", "shared"))
 
 /// The folder with `vectors` and `data`, where there is one.
 let shared () =

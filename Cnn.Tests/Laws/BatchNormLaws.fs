@@ -1,6 +1,7 @@
 /// Batch normalisation (SPEC section 6).
 module Cnn.Tests.Laws.BatchNormLaws
 
+open NUnit.Framework
 open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Laws.Closeness
@@ -116,3 +117,8 @@ let ``γ̄ = Σ ȳ∘x̂, β̄ = Σ ȳ, x̄ = γ ∕ √(σ² + ε)·(ȳ − mea
 let ``Σ x̄ = 0 per feature`` (Case(x, θ, s)) =
     let _, x̄ = (Layer.run learning layer θ s x).Pullback(Draw.reals 9 x.Shape)
     near 1e-11 (Tensor.map (fun _ -> 0.0) θ[0]) (vector (columns x̄ |> Array.map Array.sum))
+
+/// As Keras has them.
+[<Test>]
+let ``defaults are ε = 1e−3 and ρ = 0.99`` () =
+    Assert.That((BatchNorm.Default.Epsilon, BatchNorm.Default.Momentum), equalTo (1e-3, 0.99))
