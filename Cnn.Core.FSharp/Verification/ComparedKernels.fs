@@ -228,6 +228,17 @@ type internal ComparedKernels<'T when 'T: struct and 'T :> IBinaryFloatingPointI
             let bound = 8.0 * u * slope φ
             compare "ActivateAdjoint" "input" (flat dx.Length) expected (Span.op_Implicit dx) (fun i -> bound * abs ȳ[i])
 
+        member _.BiasAdjoint(φ, y, dy, dx, db) =
+            let y', ȳ, columns = widen y, widen dy, db.Length
+            fast.BiasAdjoint(φ, y, dy, dx, db)
+            let adjoint values = results ȳ.Length (fun x̄ -> reference.ActivateAdjoint(φ, read y', read values, Span x̄))
+            let total values = results columns (fun b̄ -> reference.SumRows(read values, Span b̄))
+            let x̄, own = adjoint ȳ, 8.0 * u * slope φ
+            compare "BiasAdjoint, input" "input" (flat dx.Length) x̄ (Span.op_Implicit dx) (fun i -> own * abs ȳ[i])
+            let magnitude = total (magnitudes ȳ)
+            let bound = own + slope φ * gamma (ȳ.Length / columns + 1)
+            compare "BiasAdjoint, bias" "sum" (flat columns) (total x̄) (Span.op_Implicit db) (fun c -> bound * magnitude[c])
+
         member _.Softmax(width, x, y) =
             let x' = widen x
             fast.Softmax(width, x, y)
