@@ -77,13 +77,7 @@ type internal ComparedKernels<'T when 'T: struct and 'T :> IBinaryFloatingPointI
             let error = if a.Equals expected[i] then 0.0 else abs (a - expected[i])
 
             if error > 0.0 || Double.IsNaN error then
-                let here = {
-                    worst with
-                        Index = i
-                        Shape = shape
-                        Error = error
-                        Bound = bound i + smallest
-                }
+                let here = { worst with Index = i; Shape = shape; Error = error; Bound = bound i + smallest }
 
                 if worst.Index < 0 || here.Excess > worst.Excess then
                     worst <- here
@@ -91,12 +85,10 @@ type internal ComparedKernels<'T when 'T: struct and 'T :> IBinaryFloatingPointI
         found[kernel] <- worst
 
     let correlate (g: Geometry) x w b φ length =
-        results length (fun y ->
-            reference.Correlate(memory, g, read x, read w, ReadOnlySpan.Empty, read b, φ, Span y))
+        results length (fun y -> reference.Correlate(memory, g, read x, read w, ReadOnlySpan.Empty, read b, φ, Span y))
 
     let inputAdjoint (g: Geometry) ȳ w length =
-        results length (fun x̄ ->
-            reference.CorrelateInputAdjoint(memory, g, read ȳ, read w, ReadOnlySpan.Empty, Span x̄))
+        results length (fun x̄ -> reference.CorrelateInputAdjoint(memory, g, read ȳ, read w, ReadOnlySpan.Empty, Span x̄))
 
     let filterAdjoint (g: Geometry) x ȳ length =
         results length (fun w̄ -> reference.CorrelateFilterAdjoint(memory, g, read x, read ȳ, Span w̄))
@@ -127,39 +119,48 @@ type internal ComparedKernels<'T when 'T: struct and 'T :> IBinaryFloatingPointI
             fast.Correlate(workspace, g, x, weights, packed, bias, φ, y)
             let expected = correlate g x' w' b' φ y.Length
 
-            let magnitude =
-                correlate g (magnitudes x') (magnitudes w') (magnitudes b') Activation.Identity y.Length
+            let magnitude = correlate g (magnitudes x') (magnitudes w') (magnitudes b') Activation.Identity y.Length
 
-            let sum = Rounding.sum<'T> (g.KernelHeight * g.KernelWidth * g.Channels + 1)
+            let sum = Rounding.sum<'T>(g.KernelHeight * g.KernelWidth * g.Channels + 1)
 
             let tiled =
                 match Rounding.tileOf fast g with
                 | ValueSome tile -> Rounding.tiled<'T> tile g.Channels * largest x' * largest w'
                 | ValueNone -> 0.0
 
-            compare "Correlate" "output" (g.Output.Batch(y.Length / g.OutputSize)) expected (Span.op_Implicit y) (fun i ->
-                slope φ * (sum * magnitude[i] + tiled) + own φ expected[i])
+            compare
+                "Correlate"
+                "output"
+                (g.Output.Batch(y.Length / g.OutputSize))
+                expected
+                (Span.op_Implicit y)
+                (fun i -> slope φ * (sum * magnitude[i] + tiled) + own φ expected[i])
 
         member _.CorrelateInputAdjoint(workspace, g, dy, weights, packed, dx) =
             let ȳ, w = widen dy, widen weights
             fast.CorrelateInputAdjoint(workspace, g, dy, weights, packed, dx)
             let magnitude = inputAdjoint g (magnitudes ȳ) (magnitudes w) dx.Length
-            let sum = Rounding.sum<'T> (g.KernelHeight * g.KernelWidth * g.OutChannels)
+            let sum = Rounding.sum<'T>(g.KernelHeight * g.KernelWidth * g.OutChannels)
 
             let tiled =
                 match Rounding.tileOf fast g with
                 | ValueSome tile -> Rounding.tiled<'T> tile g.OutChannels * largest ȳ * largest w
                 | ValueNone -> 0.0
 
-            compare "CorrelateInputAdjoint" "input" (g.Input.Batch(dx.Length / g.InputSize)) (inputAdjoint g ȳ w dx.Length) (Span.op_Implicit dx) (fun i ->
-                sum * magnitude[i] + tiled)
+            compare
+                "CorrelateInputAdjoint"
+                "input"
+                (g.Input.Batch(dx.Length / g.InputSize))
+                (inputAdjoint g ȳ w dx.Length)
+                (Span.op_Implicit dx)
+                (fun i -> sum * magnitude[i] + tiled)
 
         member _.CorrelateFilterAdjoint(workspace, g, x, dy, dw) =
             let x', ȳ = widen x, widen dy
             fast.CorrelateFilterAdjoint(workspace, g, x, dy, dw)
             let samples = ȳ.Length / g.OutputSize
             let magnitude = filterAdjoint g (magnitudes x') (magnitudes ȳ) dw.Length
-            let sum = Rounding.sum<'T> (samples * g.OutHeight * g.OutWidth)
+            let sum = Rounding.sum<'T>(samples * g.OutHeight * g.OutWidth)
 
             let tiled =
                 match Rounding.tileOf fast g with
@@ -167,8 +168,13 @@ type internal ComparedKernels<'T when 'T: struct and 'T :> IBinaryFloatingPointI
                     Rounding.tiledFilter<'T> tile (Rounding.tiles tile samples g) * largest x' * largest ȳ
                 | ValueNone -> 0.0
 
-            compare "CorrelateFilterAdjoint" "kernel" (Shape.Of(g.KernelHeight, g.KernelWidth, g.Channels, g.OutChannels)) (filterAdjoint g x' ȳ dw.Length) (Span.op_Implicit dw) (fun i ->
-                sum * magnitude[i] + tiled)
+            compare
+                "CorrelateFilterAdjoint"
+                "kernel"
+                (Shape.Of(g.KernelHeight, g.KernelWidth, g.Channels, g.OutChannels))
+                (filterAdjoint g x' ȳ dw.Length)
+                (Span.op_Implicit dw)
+                (fun i -> sum * magnitude[i] + tiled)
 
         member _.SumRows(x, sums) =
             let x', length = widen x, sums.Length
@@ -183,9 +189,19 @@ type internal ComparedKernels<'T when 'T: struct and 'T :> IBinaryFloatingPointI
             fast.MaxPool(g, x, y, indices)
             let positions = Array.zeroCreate<int> indices.Length
             let expected = results y.Length (fun y' -> reference.MaxPool(g, read x', Span y', Span positions))
-            compare "MaxPool" "output" (g.Output.Batch(y.Length / g.OutputSize)) expected (Span.op_Implicit y) (fun _ -> 0.0)
+
+            compare "MaxPool" "output" (g.Output.Batch(y.Length / g.OutputSize)) expected (Span.op_Implicit y) (fun _ ->
+                0.0)
+
             let chosen = indices.ToArray() |> Array.map (fun i -> (Number.ofFloat (float i): 'T))
-            compare "MaxPool, positions" "output" (g.Output.Batch(y.Length / g.OutputSize)) (Array.map (float >> Number.ofFloat<'T> >> Number.toFloat) positions) (ReadOnlySpan chosen) (fun _ -> 0.0)
+
+            compare
+                "MaxPool, positions"
+                "output"
+                (g.Output.Batch(y.Length / g.OutputSize))
+                (Array.map (float >> Number.ofFloat<'T> >> Number.toFloat) positions)
+                (ReadOnlySpan chosen)
+                (fun _ -> 0.0)
 
         member _.MaxPoolAdjoint(g, dy, indices, dx) =
             let ȳ, positions, length = widen dy, indices.ToArray(), dx.Length
@@ -196,7 +212,14 @@ type internal ComparedKernels<'T when 'T: struct and 'T :> IBinaryFloatingPointI
 
             let magnitude = scatter (magnitudes ȳ)
             let bound = gamma (g.KernelHeight * g.KernelWidth)
-            compare "MaxPoolAdjoint" "input" (g.Input.Batch(length / g.InputSize)) (scatter ȳ) (Span.op_Implicit dx) (fun i -> bound * magnitude[i])
+
+            compare
+                "MaxPoolAdjoint"
+                "input"
+                (g.Input.Batch(length / g.InputSize))
+                (scatter ȳ)
+                (Span.op_Implicit dx)
+                (fun i -> bound * magnitude[i])
 
         member _.AveragePool(g, x, y) =
             let x', length = widen x, y.Length
@@ -204,7 +227,14 @@ type internal ComparedKernels<'T when 'T: struct and 'T :> IBinaryFloatingPointI
             let mean values = results length (fun y -> reference.AveragePool(g, read values, Span y))
             let magnitude = mean (magnitudes x')
             let bound = gamma (g.KernelHeight * g.KernelWidth + 2)
-            compare "AveragePool" "output" (g.Output.Batch(length / g.OutputSize)) (mean x') (Span.op_Implicit y) (fun i -> bound * magnitude[i])
+
+            compare
+                "AveragePool"
+                "output"
+                (g.Output.Batch(length / g.OutputSize))
+                (mean x')
+                (Span.op_Implicit y)
+                (fun i -> bound * magnitude[i])
 
         member _.AveragePoolAdjoint(g, dy, dx) =
             let ȳ, length = widen dy, dx.Length
@@ -212,7 +242,14 @@ type internal ComparedKernels<'T when 'T: struct and 'T :> IBinaryFloatingPointI
             let spread values = results length (fun x̄ -> reference.AveragePoolAdjoint(g, read values, Span x̄))
             let magnitude = spread (magnitudes ȳ)
             let bound = gamma (g.KernelHeight * g.KernelWidth + 2)
-            compare "AveragePoolAdjoint" "input" (g.Input.Batch(length / g.InputSize)) (spread ȳ) (Span.op_Implicit dx) (fun i -> bound * magnitude[i])
+
+            compare
+                "AveragePoolAdjoint"
+                "input"
+                (g.Input.Batch(length / g.InputSize))
+                (spread ȳ)
+                (Span.op_Implicit dx)
+                (fun i -> bound * magnitude[i])
 
         member _.Activate(φ, x, y) =
             // x and y may be the same.
@@ -226,7 +263,9 @@ type internal ComparedKernels<'T when 'T: struct and 'T :> IBinaryFloatingPointI
             fast.ActivateAdjoint(φ, y, dy, dx)
             let expected = results dx.Length (fun x̄ -> reference.ActivateAdjoint(φ, read y', read ȳ, Span x̄))
             let bound = 8.0 * u * slope φ
-            compare "ActivateAdjoint" "input" (flat dx.Length) expected (Span.op_Implicit dx) (fun i -> bound * abs ȳ[i])
+
+            compare "ActivateAdjoint" "input" (flat dx.Length) expected (Span.op_Implicit dx) (fun i ->
+                bound * abs ȳ[i])
 
         member _.BiasAdjoint(φ, y, dy, dx, db) =
             let y', ȳ, columns = widen y, widen dy, db.Length
@@ -255,8 +294,13 @@ type internal ComparedKernels<'T when 'T: struct and 'T :> IBinaryFloatingPointI
             let expected = results dx.Length (fun x̄ -> reference.SoftmaxAdjoint(width, read y', read ȳ, Span x̄))
             let top = ȳ |> Array.chunkBySize width |> Array.map largest
 
-            compare "SoftmaxAdjoint" "input" (Shape.Of(dx.Length / width, width)) expected (Span.op_Implicit dx) (fun i ->
-                4.0 * u * (4.0 * float width + 16.0) * abs y'[i] * top[i / width])
+            compare
+                "SoftmaxAdjoint"
+                "input"
+                (Shape.Of(dx.Length / width, width))
+                expected
+                (Span.op_Implicit dx)
+                (fun i -> 4.0 * u * (4.0 * float width + 16.0) * abs y'[i] * top[i / width])
 
         member _.Moments(x, mean, variance) =
             let x', columns = widen x, mean.Length
@@ -268,14 +312,15 @@ type internal ComparedKernels<'T when 'T: struct and 'T :> IBinaryFloatingPointI
             let size, square = total (magnitudes x'), total (x' |> Array.map (fun value -> value * value))
             let bound = gamma (rows + 8) / float rows
             compare "Moments, means" "mean" (flat columns) μ (Span.op_Implicit mean) (fun c -> bound * size[c])
-            compare "Moments, variances" "variance" (flat columns) v (Span.op_Implicit variance) (fun c -> 4.0 * bound * square[c])
+
+            compare "Moments, variances" "variance" (flat columns) v (Span.op_Implicit variance) (fun c ->
+                4.0 * bound * square[c])
 
         member _.Normalize(x, mean, scale, shift, y) =
             let x', μ, s, b = widen x, widen mean, widen scale, widen shift
             fast.Normalize(x, mean, scale, shift, y)
 
-            let expected =
-                results y.Length (fun y -> reference.Normalize(read x', read μ, read s, read b, Span y))
+            let expected = results y.Length (fun y -> reference.Normalize(read x', read μ, read s, read b, Span y))
 
             compare "Normalize" "output" (flat y.Length) expected (Span.op_Implicit y) (fun i ->
                 let c = i % μ.Length
@@ -296,17 +341,23 @@ type internal ComparedKernels<'T when 'T: struct and 'T :> IBinaryFloatingPointI
 
             let magnitude = results sums.Length (fun y -> reference.SumRows(read size, Span y))
             let bound = gamma (ȳ.Length / μ.Length + 3)
-            compare "SumProducts" "sum" (flat sums.Length) expected (Span.op_Implicit sums) (fun c -> bound * magnitude[c])
+
+            compare "SumProducts" "sum" (flat sums.Length) expected (Span.op_Implicit sums) (fun c ->
+                bound * magnitude[c])
 
         member _.Multiply(a, b, y) =
             let expected = Array.map2 (*) (widen a) (widen b)
             fast.Multiply(a, b, y)
-            compare "Multiply" "output" (flat y.Length) expected (Span.op_Implicit y) (fun i -> 2.0 * u * abs expected[i])
+
+            compare "Multiply" "output" (flat y.Length) expected (Span.op_Implicit y) (fun i ->
+                2.0 * u * abs expected[i])
 
         member _.Accumulate(x, sum) =
             let expected = Array.map2 (+) (widen x) (widen (Span.op_Implicit sum))
             fast.Accumulate(x, sum)
-            compare "Accumulate" "sum" (flat sum.Length) expected (Span.op_Implicit sum) (fun i -> 2.0 * u * abs expected[i])
+
+            compare "Accumulate" "sum" (flat sum.Length) expected (Span.op_Implicit sum) (fun i ->
+                2.0 * u * abs expected[i])
 
         // No layer takes steps.
         member _.Update(update, gradient, parameter, slot1, slot2, nextParameter, nextSlot1, nextSlot2) =

@@ -36,7 +36,10 @@ module internal GradientCheck =
     }
 
     let private rms (values: float[]) =
-        if values.Length = 0 then 0.0 else sqrt (Array.averageBy (fun v -> v * v) values)
+        if values.Length = 0 then
+            0.0
+        else
+            sqrt (Array.averageBy (fun v -> v * v) values)
 
     let private excluded line = line.IsExcluded |> Array.sumBy (fun isOut -> if isOut then 1 else 0)
 
@@ -119,7 +122,6 @@ module internal GradientCheck =
         let size = rms p
         let scale = if size > 0.0 then size else 1.0
         let direction = Array.init p.Length (fun j -> scale * signed (key.Child 0L) j)
-        // Ran before all others: a pullback that looks at anything but its own run gives itself away.
         let here = moved probe block point
         let u = probe.Roundoff
 
@@ -140,6 +142,9 @@ module internal GradientCheck =
         let ȳ =
             Tensor.init here.Output.Shape (fun i -> if line.IsExcluded[i] then 0.0 else signed (key.Child 1L) i)
 
+        // A run of other numbers comes between: a pullback that looks at the last run instead of its own gives itself away.
+        let elsewhere = Tensor.map (fun v -> 0.25 - v)
+        probe.Run (List.map elsewhere probe.Parameters) (elsewhere probe.X) |> ignore
         let θ̄, x̄ = here.Pullback ȳ
         let claimed = (if block = 0 then x̄ else θ̄[block - 1]).ToArray()
         let cotangent = ȳ.ToArray()
@@ -177,7 +182,13 @@ module internal GradientCheck =
             |> Seq.sumBy (fun isLive -> if isLive then 1 else 0)
 
         let size = Array.map2 (*) cotangent line.Slope |> Array.sumBy (fun v -> v * v) |> sqrt
-        let kinks = if out = 0 then "" else Words.count out "output" "outputs" + " left out at kinks or ties"
+
+        let kinks =
+            if out = 0 then
+                ""
+            else
+                Words.count out "output" "outputs" + " left out at kinks or ties"
+
         let because reason = if kinks = "" then reason else reason + ", " + kinks
 
         let verdict, worst, error, reason =
@@ -185,15 +196,12 @@ module internal GradientCheck =
                 let struct (index, _) = search 0 p.Length error
                 let d = Array.init p.Length (fun j -> if j = index then direction[j] else 0.0)
                 let single = follow u (along d) line.Step
-                let true' = dot cotangent (ReadOnlySpan single.Slope) / direction[index]
+                let measured = dot cotangent (ReadOnlySpan single.Slope) / direction[index]
 
                 VerificationVerdict.Failed,
                 probe.Layer + entry subject point.Shape index,
                 abs error,
-                "the pullback says "
-                + Words.number claimed[index]
-                + ", differences say "
-                + Words.number true'
+                "the pullback says " + Words.number claimed[index] + ", differences say " + Words.number measured
             elif live = 0 then
                 VerificationVerdict.Vacuous, "", abs error, because "no output moves: dead or saturated units, or zeros"
             elif 100 * live < total then

@@ -21,7 +21,7 @@ module Rounding =
         if nu < 1.0 then nu / (1.0 - nu) else infinity
 
     /// <summary>2γ_{n+1}: two sums of the same n products in different orders, for each unit of Σ|x||w|. Higham 2002, eq. 3.5.</summary>
-    let sum<'T when 'T: struct> (n: int) = 2.0 * gamma<'T> (n + 1)
+    let sum<'T when 'T: struct> (n: int) = 2.0 * gamma<'T>(n + 1)
 
     /// <summary>How much the transforms of Winograd's F(m×m, 3×3) enlarge rounding, along each axis.</summary>
     /// <remarks>Points 0, ±1, ∞ for m = 2 and 0, ±1, ±2, ∞ for m = 4. Lavin and Gray 2016, section 4.</remarks>
@@ -47,19 +47,23 @@ module Rounding =
     /// |A|ᵀ(|G||g||G|ᵀ ∘ |B|ᵀ|d||B|)|A|; as in Barabasz et al. 2020.
     /// </remarks>
     let tiled<'T when 'T: struct> (tile: Tile) channels =
-        2.0 * gamma<'T> (9 * channels + 32) * tile.Growth * tile.Growth * float channels
+        2.0 * gamma<'T>(9 * channels + 32) * tile.Growth * tile.Growth * float channels
 
     /// <summary>2γ_{m²n+32}·κ'²·n: the gradient of filters over n tiles, for each unit of max|x|·max|ȳ|.</summary>
     let tiledFilter<'T when 'T: struct> (tile: Tile) tiles =
         2.0
-        * gamma<'T> (tile.Outputs * tile.Outputs * tiles + 32)
+        * gamma<'T>(tile.Outputs * tile.Outputs * tiles + 32)
         * tile.FilterGrowth
         * tile.FilterGrowth
         * float tiles
 
     /// <summary>The tiles that kernels take for a window, told by how they pack its weights: (m + 2)² for each 3×3.</summary>
+    /// <remarks>Channels and filters in sixteens, as tiles want them: others are packed with padding, which tells nothing.</remarks>
     let tileOf (kernels: IKernels<'T>) (g: Geometry) : Tile voption =
-        if g.KernelHeight = 3 && g.KernelWidth = 3 then
+        let isWindow = g.KernelHeight = 3 && g.KernelWidth = 3 && g.StrideY = 1 && g.StrideX = 1
+        let isPlain = g.DilationY = 1 && g.DilationX = 1 && g.Channels % 16 = 0 && g.OutChannels % 16 = 0
+
+        if isWindow && isPlain then
             match kernels.PackedLength(g, Packing.Forward) / (g.Channels * g.OutChannels) with
             | 16 -> ValueSome tile2
             | 36 -> ValueSome tile4

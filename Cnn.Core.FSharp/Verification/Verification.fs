@@ -99,8 +99,11 @@ type Verification internal (checks: VerificationCheck[], samples: int, instructi
     member this.IsPassed = this.Verdict = VerificationVerdict.Passed
 
     /// <summary>The checks that failed.</summary>
-    member _.Failures: IReadOnlyList<VerificationCheck> =
-        [| for check in checks do if check.Verdict = VerificationVerdict.Failed then check |]
+    member _.Failures: IReadOnlyList<VerificationCheck> = [|
+        for check in checks do
+            if check.Verdict = VerificationVerdict.Failed then
+                check
+    |]
 
     /// <summary>Share of the entries that counted in a verdict, from 0 to 1.</summary>
     member _.Share =
@@ -152,10 +155,7 @@ type Verification internal (checks: VerificationCheck[], samples: int, instructi
 
         let titles = columns |> List.map fst
 
-        let widths =
-            (titles :: rows)
-            |> List.map (List.map String.length)
-            |> List.reduce (List.map2 max)
+        let widths = (titles :: rows) |> List.map (List.map String.length) |> List.reduce (List.map2 max)
 
         let line (cells: string list) =
             List.map3

@@ -219,7 +219,7 @@ let ``foldBatchNorm: |a − b| ≤ 2γₙ₊₈·(|s|·(Σ|x||K| + |b| + |μ|) +
             let scale = abs (γ.Span[c] / sqrt (variance.Span[c] + norm.Epsilon))
 
             2.0
-            * Rounding.gamma<float> (terms + 8)
+            * Rounding.gamma<float>(terms + 8)
             * (scale * (magnitudes.Span[i] + bias c + abs mean.Span[c]) + abs β.Span[c])
 
         all [

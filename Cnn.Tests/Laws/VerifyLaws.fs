@@ -25,10 +25,7 @@ let private noise (shape: Shape) classes count =
 
 let private doubles = Simd.Backend<float> 2
 
-let private settings = {
-    VerificationSettings.Default with
-        Doubles = doubles.Kernels
-}
+let private settings = { VerificationSettings.Default with Doubles = doubles.Kernels }
 
 let private verdict (verification: Verification) = verification.Verdict
 
@@ -121,12 +118,11 @@ let private wrong<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> 
     ]
 
 let private findsAll (backend: Backend<'T>) =
-    for where, pullback in wrong<'T> () do
+    for where, pullback in wrong<'T>() do
         let verification = verified backend (around (custom pullback))
         Assert.That(verification.Verdict, Is.EqualTo VerificationVerdict.Failed, where)
 
-        let gradients =
-            verification.Failures |> Seq.filter (fun c -> c.Claim = "gradient") |> List.ofSeq
+        let gradients = verification.Failures |> Seq.filter (fun c -> c.Claim = "gradient") |> List.ofSeq
 
         Assert.That(gradients |> List.map (fun c -> c.Layer) |> List.distinct, equalTo [ "own" ], verification.Table())
 
@@ -161,24 +157,23 @@ let ``gradients that are zero everywhere are vacuous, not passed`` () =
             Network.create
                 (Key.ofSeed 1)
                 (Shape.Of(4, 3, 2))
-                (Layer.sequence [ Layers.flatten (); Layers.dense 8; Layers.activation φ; Layers.dense 3; Layers.softmax () ])
+                (Layer.sequence [
+                    Layers.flatten ()
+                    Layers.dense 8
+                    Layers.activation φ
+                    Layers.dense 3
+                    Layers.softmax ()
+                ])
 
         let fill value (t: Tensor<float>) = Tensor.init t.Shape (fun _ -> value)
 
         {
             network with
                 Parameters =
-                    fill weight network.Parameters[0]
-                    :: fill bias network.Parameters[1]
-                    :: network.Parameters[2..]
+                    fill weight network.Parameters[0] :: fill bias network.Parameters[1] :: network.Parameters[2..]
         }
 
-    for network in
-        [
-            net Activation.ReLU 0.0 -1.0
-            net Activation.Tanh 40.0 40.0
-            net Activation.Sigmoid 0.0 100.0
-        ] do
+    for network in [ net Activation.ReLU 0.0 -1.0; net Activation.Tanh 40.0 40.0; net Activation.Sigmoid 0.0 100.0 ] do
         let verification = verified doubles network
         verification |> isWith VerificationVerdict.Vacuous
 
@@ -192,8 +187,7 @@ let ``gradients that are zero everywhere are vacuous, not passed`` () =
 /// All windows of a picture of one value have ties.
 [<Test>]
 let ``ties and kinks are left out and counted`` () =
-    let own =
-        Layer.sequence [ Layers.maxPool 2; Layers.flatten (); Layers.dense 2; Layers.softmax () ]
+    let own = Layer.sequence [ Layers.maxPool 2; Layers.flatten (); Layers.dense 2; Layers.softmax () ]
 
     let flat =
         Dataset.Create(Shape.Of(4, 4, 1), [ 0; 1; 0; 1 ], [ "a"; "b" ], PictureReader(fun _ d -> d.Fill 0.5f))
@@ -236,8 +230,7 @@ let ``every network of the sources passes`` (name: string) =
     let classes = max 2 (Network.output network).Size
 
     noise architecture.Input classes 24
-    |> fun data ->
-        Verify.run { settings with Samples = 2; Directions = 1 } (Simd.Backend<float32> 2) data network
+    |> fun data -> Verify.run { settings with Samples = 2; Directions = 1 } (Simd.Backend<float32> 2) data network
     |> isWith VerificationVerdict.Passed
 
 /// Kernels of which one gives a result with something added to one entry.
@@ -371,7 +364,8 @@ let ``a kernel that is wrong in one entry is named, with the layer and the entry
         let verification = run { simd with Kernels = planted }
 
         let found =
-            verification.Failures |> Seq.tryFind (fun c -> c.Layer = layer && c.Claim = "kernels" && c.Subject = kernel)
+            verification.Failures
+            |> Seq.tryFind (fun c -> c.Layer = layer && c.Claim = "kernels" && c.Subject = kernel)
 
         match found with
         | Some c -> Assert.That(c.Worst, Does.StartWith(layer + "/"))
@@ -399,8 +393,8 @@ let ``kernels whose bits change from run to run are found`` () =
 let ``a scheduler that does not do the same work each time is found`` () =
     let loops = ref 0
 
-    let forgetful =
-        { new IScheduler with
+    let forgetful = {
+        new IScheduler with
             member _.Threads = 1
 
             member _.For(count, body) =
@@ -409,10 +403,17 @@ let ``a scheduler that does not do the same work each time is found`` () =
 
                 for i in 0 .. count - (if isLong && loops.Value % 2 = 0 then 2 else 1) do
                     body.Invoke i
-        }
+    }
 
     let data = noise (Shape.Of(8, 10, 2)) 3 12
-    let verification = Verify.run { settings with Schedulers = [ SequentialScheduler(); forgetful ] } (Simd.Backend<float32> 1) data everything
+
+    let verification =
+        Verify.run
+            { settings with Schedulers = [ SequentialScheduler(); forgetful ] }
+            (Simd.Backend<float32> 1)
+            data
+            everything
+
     Assert.That(failures verification, equalTo [ "network", "threads" ], verification.Table())
 
 /// Tiles have a bound of their own.

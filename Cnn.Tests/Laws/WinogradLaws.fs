@@ -134,8 +134,7 @@ let private rows (m: float[,]) = [|
     for p in 0 .. Array2D.length1 m - 1 -> Seq.sum (seq { for i in 0 .. Array2D.length2 m - 1 -> abs m[p, i] })
 |]
 
-let private transposed (m: float[,]) =
-    Array2D.init (Array2D.length2 m) (Array2D.length1 m) (fun i j -> m[j, i])
+let private transposed (m: float[,]) = Array2D.init (Array2D.length2 m) (Array2D.length1 m) (fun i j -> m[j, i])
 
 /// A weight, scaled so that Σ over positions of the magnitudes that meet in one result is κ²·max|x|·max|K| for each channel:
 /// κ = max over outputs j of Σ_p |Aᵀ|[j,p]·(Σ_u |G|[p,u])·(Σ_i |Bᵀ|[p,i]).
@@ -157,7 +156,12 @@ let private growths (Bᵀ: float[,]) (G: float[,]) (Aᵀ: float[,]) =
 let ``κ of F(2×2, 3×3) is 8, κ of F(4×4, 3×3) is 48`` () =
     let two =
         growths
-            (array2D [ [ 1.0; 0.0; -1.0; 0.0 ]; [ 0.0; 1.0; 1.0; 0.0 ]; [ 0.0; -1.0; 1.0; 0.0 ]; [ 0.0; 1.0; 0.0; -1.0 ] ])
+            (array2D [
+                [ 1.0; 0.0; -1.0; 0.0 ]
+                [ 0.0; 1.0; 1.0; 0.0 ]
+                [ 0.0; -1.0; 1.0; 0.0 ]
+                [ 0.0; 1.0; 0.0; -1.0 ]
+            ])
             (array2D [ [ 1.0; 0.0; 0.0 ]; [ 0.5; 0.5; 0.5 ]; [ 0.5; -0.5; 0.5 ]; [ 0.0; 0.0; 1.0 ] ])
             (array2D [ [ 1.0; 1.0; 1.0; 0.0 ]; [ 0.0; 1.0; -1.0; -1.0 ] ])
 
