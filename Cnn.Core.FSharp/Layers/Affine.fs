@@ -104,7 +104,12 @@ module internal Affine =
         let pullback (ȳ: Tensor<'T>) =
             let bias = if manner.IsTrainable then weights.Tail else []
             let struct (δ, b̄) = biasGradient context manner.Activation y ȳ bias
-            let θ̄ = if manner.IsTrainable then kernelGradient context manner g x δ kernel :: b̄ else []
+
+            let θ̄ =
+                if manner.IsTrainable then
+                    kernelGradient context manner g x δ kernel :: b̄
+                else
+                    []
 
             θ̄,
             (if context.NeedsInputGradient then

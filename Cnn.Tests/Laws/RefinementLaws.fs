@@ -643,15 +643,22 @@ let ``simd x̄ = ȳ·φ'(x + b) and b̄ = Σ x̄ in one pass`` (r: Rows) =
                         Activation.Tanh
                     ] do
                     let run call =
-                        results call [ Array.map number<'T> y; Array.map number<'T> ȳ ] [ n; columns ] (r.Seed % 7) kernels
+                        results
+                            call
+                            [ Array.map number<'T> y; Array.map number<'T> ȳ ]
+                            [ n; columns ]
+                            (r.Seed % 7)
+                            kernels
 
-                    let once =
-                        run (fun k _ i o -> k.BiasAdjoint(φ, i[0].Read, i[1].Read, o[0].Span, o[1].Span))
+                    let once = run (fun k _ i o -> k.BiasAdjoint(φ, i[0].Read, i[1].Read, o[0].Span, o[1].Span))
 
                     let alone = run (fun k _ i o -> k.ActivateAdjoint(φ, i[0].Read, i[1].Read, o[0].Span))
 
                     let x̄ row c = real once.Head.Span[row * columns + c]
-                    let sum f = Tensor.init (Shape.Of columns) (fun c -> Seq.sum (seq { for row in 0 .. rows - 1 -> f row c }))
+
+                    let sum f =
+                        Tensor.init (Shape.Of columns) (fun c -> Seq.sum (seq { for row in 0 .. rows - 1 -> f row c }))
+
                     exact alone.Head once.Head
                     rounding rows (sum (fun row c -> abs (x̄ row c))) (Tensor.map number<'T> (sum x̄)) once[1]
         ]
