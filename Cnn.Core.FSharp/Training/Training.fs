@@ -212,6 +212,7 @@ module Training =
         let augmentation = key.Child Purpose.Augmentation
         AugmentationStep.requirePicture settings.Augmentation.Steps dataset.Shape
         let batches = Dataset.batches settings.BatchSize settings.DropLast dataset.Count
+        let batchCount = batches.Length
         let samples = batches |> List.sumBy (fun struct (_, count) -> count)
 
         let train () =
@@ -283,7 +284,7 @@ module Training =
 
                 // The rate at batch b of the epoch, the schedule's clock running within the epoch too.
                 let rateAt b =
-                    let time = float (number - 1) + float b / float batches.Length
+                    let time = float (number - 1) + float b / float batchCount
                     settings.Optimizer.LearningRate * settings.Optimizer.Schedule.Factor time * start.Watch.Factor
 
                 let rec run remaining point tally =
@@ -305,7 +306,7 @@ module Training =
                         settings.OnBatch {
                             Epoch = number
                             Batch = tally.Batches
-                            Batches = batches.Length
+                            Batches = batchCount
                             Samples = tally.Samples
                             Loss = tally.Loss / float tally.Samples
                             Accuracy = float tally.Correct / float tally.Samples
@@ -348,7 +349,7 @@ module Training =
                             Epoch = number
                             Loss = trainingLoss
                             Accuracy = float tally.Correct / float samples
-                            LearningRate = rateAt (batches.Length - 1)
+                            LearningRate = rateAt (batchCount - 1)
                             Validation = Option.toObj validation
                         }
                     }
