@@ -405,10 +405,10 @@ let private beyond = [
     ]
     formula "beyond" "Winograd's F(2×2, 3×3) within its bound" "Lavin & Gray 2016; Barabasz et al. 2020" [
         "simd 3×3 windows at stride 1 = reference on integers"
-        "simd 3×3 windows at stride 1 ≈ reference on reals"
+        "tiles of 2×2: |a − b| ≤ γₙ₊₃₂·M + 2γ₉ₙ·Σ|x||K| in all three passes"
     ]
     formula "beyond" "Winograd's F(4×4, 3×3) within its bound" "Lavin & Gray 2016; Barabasz et al. 2020" [
-        "tiles of 4×4: |a − b| ≤ 2γₙ₊₃₂·κ²·n in all three passes"
+        "tiles of 4×4: |a − b| ≤ γₙ₊₃₂·M + 2γ₉ₙ·Σ|x||K| in all three passes"
     ]
     formula "beyond" "layers compose associatively, with a neutral one" "Fong, Spivak & Tuyéras 2017" [
         "(f ; g) ; h = f ; (g ; h)"
