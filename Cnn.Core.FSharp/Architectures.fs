@@ -5,8 +5,11 @@ open Cnn
 /// <summary>How a source trains its network.</summary>
 [<NoComparison>]
 type SourceTraining = {
+    /// <summary>Passes over the training set.</summary>
     Epochs: int
+    /// <summary>Samples of a step.</summary>
     BatchSize: int
+    /// <summary>The rule, with its learning rate.</summary>
     Optimizer: Optimizer
     /// <summary>Share of the training set held back for validation.</summary>
     ValidationFraction: float
@@ -19,6 +22,7 @@ type Architecture = {
     Name: string
     /// <summary>Height×width×channels of a picture.</summary>
     Input: Shape
+    /// <summary>The layers, from the picture on.</summary>
     Layers: LayerSpec list
     /// <summary>The loss that the source trains it with.</summary>
     Loss: Loss

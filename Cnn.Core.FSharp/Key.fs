@@ -180,24 +180,31 @@ open Cnn
 /// <summary>What a key is for: draws of different purposes never coincide.</summary>
 [<RequireQualifiedAccess>]
 module Purpose =
+    /// <summary>First weights.</summary>
     [<Literal>]
     let Initial = 1L
 
+    /// <summary>Masks and noise of dropout.</summary>
     [<Literal>]
     let Dropout = 2L
 
+    /// <summary>The order of the samples.</summary>
     [<Literal>]
     let Shuffle = 3L
 
+    /// <summary>Which samples are held back.</summary>
     [<Literal>]
     let Split = 4L
 
+    /// <summary>Drawn pictures.</summary>
     [<Literal>]
     let Data = 5L
 
+    /// <summary>Random changes of pictures.</summary>
     [<Literal>]
     let Augmentation = 6L
 
+    /// <summary>The candidates of a random search.</summary>
     [<Literal>]
     let Search = 7L
 

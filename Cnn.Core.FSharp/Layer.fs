@@ -15,15 +15,20 @@ type Pullback<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = Te
 /// <summary>Whether a layer runs to predict or to learn; learning brings the key of the step's draws.</summary>
 [<NoComparison>]
 type Mode =
+    /// To predict: dropout off, batch statistics as learned.
     | Inference
+    /// To learn: dropout on, statistics of the batch; the key is that of the step.
     | Training of Key
 
 /// <summary>What a layer runs with.</summary>
 /// <remarks>Immutable; used by one thread at a time where its workspace is.</remarks>
 [<NoEquality; NoComparison>]
 type Context<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+    /// <summary>The hot loops.</summary>
     Kernels: IKernels<'T>
+    /// <summary>Where destinations come from.</summary>
     Workspace: IWorkspace<'T>
+    /// <summary>To predict, or to learn.</summary>
     Mode: Mode
     /// <summary>Position in the whole batch of the first sample here, so that draws do not depend on sharding.</summary>
     FirstSample: int
@@ -34,8 +39,11 @@ type Context<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
 /// <summary>Where a run of a layer got to: y, the next state, and the pullback at this point.</summary>
 [<Struct; NoEquality; NoComparison>]
 type Step<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+    /// <summary>y, for a batch.</summary>
     Output: Tensor<'T>
+    /// <summary>The state after the run: batch statistics moved on, all else as it was.</summary>
     State: State<'T>
+    /// <summary>ȳ ↦ (θ̄, x̄) at this point.</summary>
     Pullback: Pullback<'T>
 }
 
@@ -63,7 +71,10 @@ type Primitive<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
 
 /// <summary>A layer X → Y with parameters Θ: primitives in a row. A network is a layer.</summary>
 [<NoEquality; NoComparison>]
-type Layer<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = { Parts: Primitive<'T> list }
+type Layer<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+    /// <summary>The primitives, in the order in which they run.</summary>
+    Parts: Primitive<'T> list
+}
 
 /// A part of a layer with its own of θ and of the state.
 [<NoEquality; NoComparison>]

@@ -47,15 +47,25 @@ open Cnn
 /// <summary>A convolutional layer as data. SPEC section 4.</summary>
 [<NoComparison>]
 type Conv2D = {
+    /// <summary>Number of filters: the channels of the output.</summary>
     Filters: int
+    /// <summary>k_h×k_w.</summary>
     Kernel: Size
+    /// <summary>s: rows and columns from one window to the next.</summary>
     Stride: Size
+    /// <summary>d: rows and columns from one tap of the kernel to the next.</summary>
     Dilation: Size
+    /// <summary>Zeros around the picture.</summary>
     Padding: Padding
+    /// <summary>⋆ or *.</summary>
     Mode: ConvolutionMode
+    /// <summary>φ, applied to the sums.</summary>
     Activation: Activation
+    /// <summary>Whether b is there.</summary>
     UseBias: bool
+    /// <summary>How the kernel starts.</summary>
     Initializer: Initializer
+    /// <summary>Whether kernel and bias are learned; else they belong to the state.</summary>
     Trainable: bool
 } with
 
@@ -76,10 +86,15 @@ type Conv2D = {
 /// <summary>A dense layer as data. SPEC section 6.</summary>
 [<NoComparison>]
 type Dense = {
+    /// <summary>D_out.</summary>
     Units: int
+    /// <summary>φ, applied to the sums.</summary>
     Activation: Activation
+    /// <summary>Whether b is there.</summary>
     UseBias: bool
+    /// <summary>How W starts.</summary>
     Initializer: Initializer
+    /// <summary>Whether W and b are learned; else they belong to the state.</summary>
     Trainable: bool
 } with
 
@@ -95,8 +110,11 @@ type Dense = {
 /// <summary>A pooling layer as data. SPEC section 5.</summary>
 [<NoComparison>]
 type Pool = {
+    /// <summary>ω: rows and columns of the window.</summary>
     Window: Size
+    /// <summary>s: rows and columns from one window to the next.</summary>
     Stride: Size
+    /// <summary>Cells around the picture; they count for nothing.</summary>
     Padding: Padding
 } with
 
@@ -117,15 +135,25 @@ type BatchNorm = {
 /// <summary>A layer as data: printable, serialisable, equal where its data are. Its meaning is <c>Layers.ofSpec</c>.</summary>
 [<NoComparison>]
 type LayerSpec =
+    /// Z = x ⋆ K + b, A = φ(Z).
     | Conv2D of Conv2D
+    /// Z = A·W + b, then φ.
     | Dense of Dense
+    /// The maximum of each window.
     | MaxPool of Pool
+    /// The mean of each window.
     | AveragePool of Pool
+    /// The maximum of each channel.
     | GlobalMaxPool
+    /// The mean of each channel.
     | GlobalAveragePool
+    /// A picture as a vector.
     | Flatten of FlattenOrder
+    /// φ, element by element, or softmax over the last axis.
     | Activation of Activation
+    /// Mean 0 and variance 1 over the batch, then a scale and a shift that are learned.
     | BatchNorm of BatchNorm
+    /// Random noise while learning; rate is the probability of a drop.
     | Dropout of rate: float * kind: DropoutKind
     /// A layer of the user's own, known by name only.
     | Custom of name: string

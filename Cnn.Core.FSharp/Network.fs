@@ -41,10 +41,13 @@ open Cnn
 /// <remarks>Immutable and safe to share between threads.</remarks>
 [<NoEquality; NoComparison>]
 type Network<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+    /// <summary>What it computes.</summary>
     Layer: Layer<'T>
     /// <summary>Shape of one input sample.</summary>
     Input: Shape
+    /// <summary>θ: what training changes.</summary>
     Parameters: Parameters<'T>
+    /// <summary>Batch statistics and frozen weights.</summary>
     State: State<'T>
 }
 
@@ -125,7 +128,8 @@ module Network =
                 )
             )
 
-    /// <summary>y = f(θ, x) for a batch, with dropout off and batch statistics as learned, and the pullback.</summary>
+    /// <summary>y = f(θ, x) for a batch, with the next state and the pullback; the context's mode says whether to predict or to learn.</summary>
+    /// <exception cref="T:Cnn.ShapeException">The samples have not the shape of the network's input.</exception>
     let run (context: Context<'T>) (network: Network<'T>) (x: Tensor<'T>) =
         checkInput network x
         Layer.run context network.Layer network.Parameters network.State x
@@ -199,6 +203,8 @@ module Network =
         network.Layer.Parts |> List.tryLast |> Option.map (fun part -> part.Spec) |> Loss.standard
 
     /// <summary>(L, θ̄) of a batch, as the formulas say it: reference kernels, no shards.</summary>
+    /// <remarks>θ̄ = ∂L/∂θ has the shapes of θ; L is the mean or the sum over the samples, as the loss says.</remarks>
+    /// <exception cref="T:Cnn.ShapeException">The samples have not the shape of the network's input, or targets are missing.</exception>
     let gradient (loss: Loss) mode (network: Network<'T>) (x: Tensor<'T>) (targets: Targets<'T>) =
         checkInput network x
         let layer, fused = fuse loss network.Layer

@@ -6,9 +6,13 @@ open Cnn
 /// <summary>A layer with its weights, and the shape of one sample that enters it.</summary>
 [<NoEquality; NoComparison>]
 type Placed<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+    /// <summary>The layer.</summary>
     Part: Primitive<'T>
+    /// <summary>Shape of one sample that enters it.</summary>
     Input: Shape
+    /// <summary>Its part of θ.</summary>
     Parameters: Parameters<'T>
+    /// <summary>Its part of the state.</summary>
     State: State<'T>
 }
 

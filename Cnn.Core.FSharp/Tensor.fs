@@ -123,6 +123,7 @@ type Tensor<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
         Tensor(other, values, offset, lease)
 
     /// <summary>Samples first … first + count − 1 of a batch; nothing is copied.</summary>
+    /// <exception cref="T:System.ArgumentException">There are not so many samples.</exception>
     member _.Slice(first: int, count: int) =
         check ()
         let sample = shape.Sample
@@ -182,6 +183,7 @@ module Tensor =
     let internal own shape (values: 'T[]) = Tensor<'T>(shape, values, 0, null)
 
     /// <summary>A tensor with a copy of the values, in row-major order.</summary>
+    /// <exception cref="T:Cnn.ShapeException">The number of values is not the size of the shape.</exception>
     let ofArray (shape: Shape) (values: 'T[]) = Tensor<'T>.Of(shape, System.ReadOnlySpan values)
 
     /// <summary>t[i] = f i, for i the row-major position.</summary>
@@ -205,12 +207,14 @@ module Tensor =
         own x.Shape (Array.map2 f (x.ToArray()) (y.ToArray()))
 
     /// <summary>x + y.</summary>
+    /// <exception cref="T:Cnn.ShapeException">The shapes differ.</exception>
     let add (x: Tensor<'T>) (y: Tensor<'T>) = map2 (fun a b -> a + b) x y
 
     /// <summary>a·x.</summary>
     let scale (a: 'T) (x: Tensor<'T>) = map (fun b -> a * b) x
 
     /// <summary>⟨x, y⟩ = Σ x[i]·y[i], added in double precision.</summary>
+    /// <exception cref="T:System.ArgumentException">The sizes differ.</exception>
     let dot (x: Tensor<'T>) (y: Tensor<'T>) =
         Array.fold2 (fun sum a b -> sum + Number.toFloat a * Number.toFloat b) 0.0 (x.ToArray()) (y.ToArray())
 
@@ -221,6 +225,7 @@ module Tensor =
         init kernel.Shape (fun i -> kernel.Span[(taps - 1 - i / inner) * inner + i % inner])
 
     /// <summary>Samples of several batches, one after the other.</summary>
+    /// <exception cref="T:Cnn.ShapeException">There is no batch, or samples differ in shape.</exception>
     let concat (parts: Tensor<'T> list) =
         let samples = parts |> List.map (fun t -> t.Shape.Sample) |> List.distinct
 

@@ -66,6 +66,7 @@ type DownloadFile = {
 type DownloadSource = {
     /// <summary>The folder of the files, ending in a slash.</summary>
     BaseAddress: Uri
+    /// <summary>What lies in it.</summary>
     Files: DownloadFile list
 }
 

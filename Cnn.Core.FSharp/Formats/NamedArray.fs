@@ -10,7 +10,9 @@ type ElementType =
     | Float6E2M3 = 2
     /// Six bits: three of exponent, two of mantissa.
     | Float6E3M2 = 3
+    /// 0 … 255, one byte.
     | UInt8 = 4
+    /// −128 … 127, one byte.
     | Int8 = 5
     /// Eight bits: five of exponent, two of mantissa.
     | Float8E5M2 = 6
@@ -22,19 +24,27 @@ type ElementType =
     | Float8E4M3Fnuz = 9
     /// As Float8E5M2, without infinities or a negative zero.
     | Float8E5M2Fnuz = 10
+    /// Two bytes, with a sign.
     | Int16 = 11
+    /// Two bytes, without a sign.
     | UInt16 = 12
     /// IEEE 754 binary16.
     | Float16 = 13
     /// The upper half of a Float32.
     | BFloat16 = 14
+    /// Four bytes, with a sign.
     | Int32 = 15
+    /// Four bytes, without a sign.
     | UInt32 = 16
+    /// Four bytes: IEEE 754 single precision.
     | Float32 = 17
     /// Two Float32: real and imaginary part.
     | Complex64 = 18
+    /// Eight bytes: IEEE 754 double precision.
     | Float64 = 19
+    /// Eight bytes, with a sign.
     | Int64 = 20
+    /// Eight bytes, without a sign.
     | UInt64 = 21
 
 namespace Cnn.FSharp
@@ -51,7 +61,9 @@ open Cnn
 type NamedArray = {
     /// <summary>As in conv2d/kernel.</summary>
     Name: string
+    /// <summary>Extents, first axis first.</summary>
     Shape: Shape
+    /// <summary>What each element is.</summary>
     Type: ElementType
     /// <summary>The elements, little-endian, row-major, without gaps.</summary>
     Data: ReadOnlyMemory<byte>

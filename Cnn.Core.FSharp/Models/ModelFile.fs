@@ -23,6 +23,7 @@ type TrainingRecord = {
 /// <remarks>Immutable and safe to share between threads.</remarks>
 [<NoEquality; NoComparison>]
 type SavedModel<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+    /// <summary>Layers, weights and statistics.</summary>
     Network: Network<'T>
     /// <summary>A name for each output, and for both sides of a single one.</summary>
     ClassNames: IReadOnlyList<string>

@@ -33,12 +33,17 @@ type ComparisonLevel = {
 /// <summary>A network as it is trained on a level.</summary>
 [<NoEquality; NoComparison>]
 type Contestant = {
+    /// <summary>The level of the study: the pictures that it is tried on.</summary>
     Level: string
     /// <summary>With the layers, the loss and the settings that it is trained with.</summary>
     Architecture: Architecture
+    /// <summary>How it is trained.</summary>
     Training: SourceTraining
+    /// <summary>Random changes of the training pictures.</summary>
     Augmentation: Augmentation
+    /// <summary>Whether batch statistics are taken anew after training.</summary>
     Recalibrate: bool
+    /// <summary>Whose settings they are.</summary>
     Settings: SettingsOrigin
     /// <summary>What the source printed of it, with its own settings.</summary>
     Printed: PrintedResult option
@@ -70,7 +75,9 @@ type ComparisonTrial = {
 /// <summary>What the trainings of a network came to, one for each seed.</summary>
 [<NoEquality; NoComparison>]
 type ComparisonOutcome = {
+    /// <summary>What was trained.</summary>
     Contestant: Contestant
+    /// <summary>One for each seed.</summary>
     Trials: ComparisonTrial list
     /// <summary>Numbers that the network consists of.</summary>
     Parameters: int

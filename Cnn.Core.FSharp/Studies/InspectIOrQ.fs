@@ -9,9 +9,11 @@ open Cnn
 type IOrQTrial<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
     /// <summary>Whose filter it is, and what became of the dense layer.</summary>
     Name: string
+    /// <summary>The network with this filter.</summary>
     Network: Network<'T>
     /// <summary>The filter, 3×3×1.</summary>
     Kernel: Tensor<'T>
+    /// <summary>b of the filter.</summary>
     Bias: float
     /// <summary>⟨K, F⟩/(‖K‖·‖F‖): how much the filter is like the hand-made one; −1 for its opposite.</summary>
     Likeness: float

@@ -7,6 +7,7 @@ open Cnn
 /// <summary>What the one-liner gives: a trained network, how training went, and how it does on pictures held back.</summary>
 [<NoEquality; NoComparison>]
 type Classified<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+    /// <summary>The trained network, and how training went.</summary>
     Fitted: Fitted<'T>
     /// <summary>On the fifth of the pictures that it did not learn from; they chose the best epoch, so it flatters a little.</summary>
     Validation: Evaluation

@@ -32,11 +32,13 @@ type EarlyStopping = {
 /// <summary>What training came to.</summary>
 [<NoEquality; NoComparison>]
 type Fitted<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+    /// <summary>The trained network.</summary>
     Network: Network<'T>
     /// <summary>The epoch that the network is of, from 1; 0 where none was finished, or none was finite.</summary>
     Epoch: int
     /// <summary>What each finished epoch came to, the first one first.</summary>
     History: EpochResult list
+    /// <summary>Why training ended.</summary>
     Reason: StopReason
 }
 
@@ -50,6 +52,7 @@ type FittingState<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> 
     Best: Network<'T>
     /// <summary>The epoch that it is of, from 1; 0 where none was finished.</summary>
     BestEpoch: int
+    /// <summary>Its watched loss; infinite where no epoch was finished.</summary>
     BestLoss: float
     /// <summary>What each finished epoch came to, the first one first.</summary>
     History: EpochResult list

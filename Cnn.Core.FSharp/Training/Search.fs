@@ -31,6 +31,7 @@ type Candidate = {
 /// <remarks>An immutable value with structural equality.</remarks>
 [<NoComparison>]
 type SearchTrial = {
+    /// <summary>What was tried.</summary>
     Candidate: Candidate
     /// <summary>Mean training loss over the last epoch, while it learned; infinite where training diverged.</summary>
     TrainingLoss: float

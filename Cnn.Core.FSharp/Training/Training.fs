@@ -112,8 +112,11 @@ type PlateauState = {
 /// <summary>A network in training, after an epoch: owns its memory and never changes. All that training goes on from.</summary>
 [<NoEquality; NoComparison>]
 type TrainingState<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = {
+    /// <summary>With the weights after the epoch.</summary>
     Network: Network<'T>
+    /// <summary>The slots of the rule, and the steps taken.</summary>
     Optimizer: OptimizerState<'T>
+    /// <summary>How the watched loss has fared.</summary>
     Plateau: PlateauState
     /// <summary>What the epoch came to; before the first one, epoch 0 with an infinite loss.</summary>
     Result: EpochResult

@@ -29,7 +29,7 @@ claim "Prewitt vertical gives 3 on a vertical edge" (centre Filter.PrewittVertic
 
 (*** include-output ***)
 
-(** Here it is at work on a digit: the edges that run from left to right, read from top to bottom dark where ink begins and light
+(** Here it is at work on a digit: the edges that run from left to right, read from top to bottom blank where ink begins and solid
 where it ends. *)
 
 let struct (digit, pixels) = SyntheticDigits.sample (Key.ofSeed 3) 28 4

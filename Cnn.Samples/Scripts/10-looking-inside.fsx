@@ -41,7 +41,8 @@ let network =
         (Network.create (Key.ofSeed 1) (Shape.Of(28, 28, 1)) layer))
         .Network
 
-(** Layers go by the names of the summary. These are the first layer's filters; light is positive, dark negative. *)
+(** Layers go by the names of the summary. These are the first layer's filters; solid is the largest weight, blank the
+least. *)
 
 let filters = Inspect.filters network "conv2d"
 
@@ -53,7 +54,8 @@ claim
 
 (*** include-output ***)
 
-(** And this is what the first of them makes of a digit, after ReLU: where the picture looks like the filter, it is light. *)
+(** And this is what the first of them makes of a digit, after ReLU: the more the picture looks like the filter, the
+more solid. *)
 
 let tests = digits 1 500
 let picture = Tensor.init tests.Shape (fun i -> float (tests.Picture(3)[i]))
@@ -93,7 +95,7 @@ claim "|∂S/∂x| by a difference is the saliency of that pixel" (near 1e-5 sal
 
 (**
 **Grad-CAM** weighs each feature map by the mean of its gradient (Selvaraju et al. 2017, eq. 1–2); **occlusion** covers a part of the
-picture and asks how much of the probability is lost (Zeiler and Fergus 2014, 4.2). Light is where the answer hangs on.
+picture and asks how much of the probability is lost (Zeiler and Fergus 2014, 4.2). Solid is where the answer hangs on.
 *)
 
 let evidence = Inspect.gradCam backend network "activation_1" target picture

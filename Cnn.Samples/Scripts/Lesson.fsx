@@ -16,23 +16,26 @@ let claim (text: string) (holds: bool) =
 /// |a − b| ≤ tolerance·max(1, |a|).
 let near tolerance (a: float) (b: float) = abs (a - b) <= tolerance * max 1.0 (abs a)
 
-/// Pictures of height×width×1 as text, side by side, two characters to a pixel. Each is scaled by itself: from dark, its least
-/// value, to light, its greatest.
+/// Pictures of height×width×1 as text, side by side, two characters to a pixel. Each is scaled by itself: from blank, its least
+/// value, to solid, its greatest.
 let draw (pictures: Tensor<float> list) =
-    let rows (picture: Tensor<float>) =
+    let frame (picture: Tensor<float>) =
         let values = picture.ToArray()
         let low, high = Array.min values, Array.max values
         let shade value = " ░▒▓█"[min 4 (int (5.0 * (value - low) / max 1e-12 (high - low)))]
+        let line = String('─', 2 * picture.Shape[1])
 
-        values
-        |> Array.chunkBySize picture.Shape[1]
-        |> Array.map (fun row -> row |> Array.map (fun value -> String(shade value, 2)) |> String.Concat)
+        [
+            yield "┌" + line + "┐"
+            for row in Array.chunkBySize picture.Shape[1] values do
+                yield "│" + String.Concat(row |> Array.map (fun value -> String(shade value, 2))) + "│"
+            yield "└" + line + "┘"
+        ]
 
-    let height = pictures |> List.map (fun picture -> picture.Shape[0]) |> List.max
+    let frames = pictures |> List.map frame
+    let height = frames |> List.map List.length |> List.max
 
-    for i in 0 .. height - 1 do
-        pictures
-        |> List.map (fun picture ->
-            Array.tryItem i (rows picture) |> Option.defaultValue (String(' ', 2 * picture.Shape[1])))
-        |> String.concat "    "
-        |> fun line -> printfn "%s" (line.TrimEnd())
+    frames
+    |> List.map (fun lines -> lines @ List.replicate (height - lines.Length) (String(' ', lines.Head.Length)))
+    |> List.transpose
+    |> List.iter (String.concat " " >> printfn "%s")
