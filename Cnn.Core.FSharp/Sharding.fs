@@ -2,6 +2,7 @@ namespace Cnn.FSharp
 
 open System.Collections.Generic
 open System.Numerics
+open System.Threading
 open Cnn
 
 /// What a batch of a training step is: how many samples, and how to read some of them.
@@ -26,16 +27,12 @@ type internal Descent<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'
 
 /// A part of a batch on its way through the network, and what it found.
 [<Sealed>]
-type internal Shard<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
-    (workspace: ShardWorkspace<'T>, tensors: int) =
+type internal Shard<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>(workspace: ShardWorkspace<'T>) =
 
     // Of each stretch of layers that ran and was not pulled back yet, the last first.
     let pullbacks = Stack<Pullback<'T> list>()
 
     member _.Workspace = workspace
-
-    /// θ̄, tensor by tensor.
-    member val Gradients = Array.create tensors Tensor<'T>.Empty
     member val State: State<'T> = [] with get, set
     member val Loss = 0.0 with get, set
     member val Correct = 0 with get, set
@@ -44,17 +41,17 @@ type internal Shard<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>
     member this.Forward(context, parts: Weighted<'T> list, x) =
         let struct (y, state, saved) = Layer.forward context parts x
         pullbacks.Push saved
-        this.State <- if state.IsEmpty then state else List.map workspace.Keep state
+        this.State <- if state.IsEmpty then state else List.map workspace.KeepState state
         y
 
-    /// Pulls back through the layers that ran last, whose θ ends before position <c>last</c>.
-    member this.Backward(last: int, ȳ: Tensor<'T>) =
+    /// Pulls back through the layers that ran last, whose θ ends before a position; each gradient is handed on at once.
+    member _.Backward(last: int, ȳ: Tensor<'T>, hand: int -> Tensor<'T> -> unit) =
         let folder at (θ̄: Parameters<'T>) x̄ =
             let first = at - θ̄.Length
             let mutable i = first
 
             for gradient in θ̄ do
-                this.Gradients[i] <- workspace.Keep gradient
+                hand i (workspace.KeepGradient gradient)
                 i <- i + 1
 
             workspace.Turn x̄
@@ -68,6 +65,59 @@ type internal Shard<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>
     member _.Reset() =
         pullbacks.Clear()
         workspace.Reset()
+
+/// θ̄ of a batch: the shards' gradients, added in their order, whoever is ready first. Each is added while it is in
+/// cache, and its memory passes on to the next shard.
+[<Sealed>]
+type internal GradientSums<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
+    (kernels: IKernels<'T>, isSharded: bool[], shards: Shard<'T>[]) =
+    let sums = Array.create isSharded.Length Tensor<'T>.Empty
+
+    // Of each tensor, which shard is next, and the gradients of later ones.
+    let next = Array.zeroCreate<int> isSharded.Length
+    let waiting = isSharded |> Array.map (fun _ -> Array.create<Tensor<'T> | null> shards.Length null)
+
+    // Gradients of each shard that were not added yet.
+    let missing = Array.zeroCreate<int> shards.Length
+
+    member _.Sums = sums
+
+    /// Before a step, with room for the sums.
+    member _.Begin(workspace: IWorkspace<'T>, θ: Tensor<'T>[]) =
+        for k in 0 .. sums.Length - 1 do
+            next[k] <- 0
+            Array.fill waiting[k] 0 shards.Length null
+
+            if isSharded[k] then
+                sums[k] <- workspace.Gradient (θ[k]).Shape
+
+        let count = isSharded |> Array.sumBy (fun is -> if is then 1 else 0)
+        Array.fill missing 0 shards.Length count
+
+    /// Tensor k of a shard's θ̄; called from several threads at once.
+    member _.Add(shard: int, k: int, gradient: Tensor<'T>) =
+        let waiting = waiting[k]
+
+        lock waiting (fun () ->
+            waiting[shard] <- gradient
+            let mutable isNext = next[k] = shard
+
+            while isNext do
+                match waiting[next[k]] with
+                | null -> isNext <- false
+                | addend ->
+                    let i = next[k]
+
+                    if i = 0 then
+                        addend.Span.CopyTo (sums[k]).Destination
+                    else
+                        kernels.Accumulate(addend.Span, (sums[k]).Destination)
+
+                    if Interlocked.Decrement(&missing[i]) = 0 then
+                        (shards[i]).Workspace.Free()
+
+                    next[k] <- i + 1
+                    isNext <- i + 1 < shards.Length)
 
 /// One parallel combinator: a batch is cut into shards, each runs forward, loss and pullback by itself.
 [<RequireQualifiedAccess>]
@@ -95,6 +145,7 @@ module internal Sharding =
         IsSharded: bool[]
         Packed: PackedWeights<'T>
         Shards: Shard<'T>[]
+        Sums: GradientSums<'T>
         /// The whole batch, where a layer couples samples.
         Whole: Shard<'T>
     }
@@ -102,8 +153,17 @@ module internal Sharding =
     /// Before the first step.
     let plan (backend: Backend<'T>) (input: Shape) (layer: Layer<'T>) (θ: Parameters<'T>) : Plan<'T> =
         let packed = PackedWeights<'T>()
-        let arenas, benches = Pool(fun () -> Arena<'T>()), Pool(fun () -> Workbench<'T>())
-        let shard _ = Shard(ShardWorkspace(packed, arenas, benches), θ.Length)
+
+        let arenas, slopes, benches =
+            Pool(fun () -> Arena<'T>()), Pool(fun () -> Arena<'T>()), Pool(fun () -> Workbench<'T>())
+
+        let shard _ = Shard(ShardWorkspace(packed, arenas, slopes, benches))
+        let shards = Array.init Most shard
+
+        let isSharded =
+            layer.Parts
+            |> List.map (fun part -> Array.create part.Parameters (not part.CouplesSamples))
+            |> Array.concat
 
         {
             Backend = backend
@@ -114,12 +174,10 @@ module internal Sharding =
                 |> List.scan (fun shape part -> part.Output shape) input
                 |> List.sumBy (fun shape -> int64 shape.Size)
             Chunks = Optimizer.chunks θ
-            IsSharded =
-                layer.Parts
-                |> List.map (fun part -> Array.create part.Parameters (not part.CouplesSamples))
-                |> Array.concat
+            IsSharded = isSharded
             Packed = packed
-            Shards = Array.init Most shard
+            Shards = shards
+            Sums = GradientSums(backend.Kernels, isSharded, shards)
             Whole = shard ()
         }
 
@@ -133,31 +191,6 @@ module internal Sharding =
         match targets with
         | Labels labels -> Metrics.correct threshold prediction labels.Span
         | Values _ -> 0
-
-    /// θ̄: the shards' gradients, added in shard order, a piece of each tensor at a time, in memory of the step's own: what
-    /// a pullback gives back may be anybody's.
-    let private total (plan: Plan<'T>) shards =
-        let sums = plan.Whole.Gradients
-
-        for k in 0 .. sums.Length - 1 do
-            if plan.IsSharded[k] then
-                let addend = plan.Shards[0].Gradients[k]
-                sums[k] <- (plan.Whole.Workspace :> IWorkspace<'T>).Gradient addend.Shape
-
-        plan.Backend.Scheduler.For(
-            plan.Chunks.Length,
-            fun c ->
-                let chunk = plan.Chunks[c]
-
-                if plan.IsSharded[chunk.Tensor] then
-                    let sum = Optimizer.write sums chunk
-                    (Optimizer.read plan.Shards[0].Gradients chunk).CopyTo sum
-
-                    for i in 1 .. shards - 1 do
-                        plan.Backend.Kernels.Accumulate(Optimizer.read plan.Shards[i].Gradients chunk, sum)
-        )
-
-        sums
 
     /// Loss, gradient and next state of a batch: the same to the last bit for any scheduler.
     /// What it gives is to be read before <c>finish</c>.
@@ -225,7 +258,11 @@ module internal Sharding =
                     let struct (value, ȳ) = Loss.share context.Workspace loss batch.ClassWeights batch.Count y targets
                     shard.Loss <- value
                     shard.Correct <- correct threshold y targets
-                    gather x̄ i (shard.Backward(plan.IsSharded.Length, ȳ))
+
+                    gather
+                        x̄
+                        i
+                        (shard.Backward(plan.IsSharded.Length, ȳ, (fun k gradient -> plan.Sums.Add(i, k, gradient))))
 
                     if isAlone then
                         shard.Workspace.Close())
@@ -251,18 +288,32 @@ module internal Sharding =
                     descend above z.Shape.Sample last (coupled.Skip(draws coupling)) isPulled (fun i _ ->
                         z.Slice(first i, size i))
 
-                let ȳ = if isPulled then plan.Whole.Backward(last, z̄) else z̄
+                let ȳ =
+                    if isPulled then
+                        plan.Whole.Backward(last, z̄, (fun k gradient -> plan.Sums.Sums[k] <- gradient))
+                    else
+                        z̄
+
                 let x̄ = room needs input
 
                 if isRead then
                     region key needs (fun i shard _ ->
                         shard.Workspace.Pull()
-                        gather x̄ i (shard.Backward(middle, ȳ.Slice(first i, size i))))
+
+                        gather
+                            x̄
+                            i
+                            (shard.Backward(
+                                middle,
+                                ȳ.Slice(first i, size i),
+                                (fun k gradient -> plan.Sums.Add(i, k, gradient))
+                            )))
 
                 struct (state @ next, x̄)
 
         let read i workspace = batch.Read workspace (first i) (size i)
         whole.Begin()
+        plan.Sums.Begin(whole, weights)
         plan.Packed.Begin(plan.Backend, weights)
         let struct (state, _) = descend (Layer.weigh plan.Layer θ s) plan.Input 0 key false read
         let mutable loss, right = 0.0, 0
@@ -271,7 +322,7 @@ module internal Sharding =
             loss <- loss + plan.Shards[i].Loss
             right <- right + plan.Shards[i].Correct
 
-        { Loss = loss; Correct = right; Gradient = total plan shards; State = state }
+        { Loss = loss; Correct = right; Gradient = plan.Sums.Sums; State = state }
 
     /// Takes all memory of a step back.
     let finish (plan: Plan<'T>) =

@@ -202,16 +202,23 @@ type internal PassingWorkspace<'T when 'T: struct and 'T :> IBinaryFloatingPoint
         member _.Packed(kernels, geometry, packing, weights) = packed.Get(kernels, geometry, packing, weights)
 
 /// Memory of one shard. What forward saves stays until it was pulled back; cotangents lie on the workbench, each until
-/// the layer below has had it; gradients stay until the optimiser has read them.
+/// the layer below has had it; gradients stay until somebody has read them; states until the step ends.
 [<Sealed>]
 type internal ShardWorkspace<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
-    (packed: PackedWeights<'T>, arenas: Pool<Arena<'T>>, benches: Pool<Workbench<'T>>) =
-    let gradients = Arena<'T>()
+    (packed: PackedWeights<'T>, arenas: Pool<Arena<'T>>, slopes: Pool<Arena<'T>>, benches: Pool<Workbench<'T>>) =
+    let states = Arena<'T>()
+    let mutable gradients: Arena<'T> voption = ValueNone
     let mutable saved: Arena<'T> voption = ValueNone
     let mutable bench: Workbench<'T> voption = ValueNone
     let mutable isPulling = false
 
     let arena () = if isPulling then bench.Value.Arena else saved.Value
+
+    let slope () =
+        if gradients.IsNone then
+            gradients <- ValueSome(slopes.Take())
+
+        gradients.Value
 
     /// Begins to run, forward.
     member _.Begin() =
@@ -227,8 +234,11 @@ type internal ShardWorkspace<'T when 'T: struct and 'T :> IBinaryFloatingPointIe
     /// What lies on the workbench, but for the given tensor, is of no use any more.
     member _.Turn x̄ = bench.Value.Turn x̄
 
-    /// A gradient, or a state, in memory that stays until the step ends.
-    member _.Keep tensor = gradients.Keep tensor
+    /// A gradient, in memory that stays until it is freed.
+    member _.KeepGradient gradient = slope().Keep gradient
+
+    /// A state, in memory that stays until the step ends.
+    member _.KeepState state = states.Keep state
 
     /// Ends to run: gives the workbench to the next shard.
     member _.End() =
@@ -243,14 +253,22 @@ type internal ShardWorkspace<'T when 'T: struct and 'T :> IBinaryFloatingPointIe
             arenas.Give saved.Value
             saved <- ValueNone
 
+    /// Gives the memory of gradients to the next shard.
+    member _.Free() =
+        if gradients.IsSome then
+            gradients.Value.Reset()
+            slopes.Give gradients.Value
+            gradients <- ValueNone
+
     /// Takes everything back for the next step.
     member this.Reset() =
         this.Close()
-        gradients.Reset()
+        this.Free()
+        states.Reset()
 
     interface IWorkspace<'T> with
         member _.Tensor shape = arena().Tensor shape
-        member _.Gradient shape = gradients.Tensor shape
+        member _.Gradient shape = slope().Tensor shape
         member _.Indices length = arena().Indices length
         member _.Scratch length = bench.Value.Scratch length
         member _.Packed(kernels, geometry, packing, weights) = packed.Get(kernels, geometry, packing, weights)

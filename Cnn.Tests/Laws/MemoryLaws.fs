@@ -141,6 +141,44 @@ let ``a thousand training steps collect no older generation`` () =
 
     Assert.That(after.Value, equalTo before.Value)
 
+/// What a training of one step on a network with a wide layer allocates, for batches of as many shards as samples.
+let private ofOneStep (inputs: int) (units: int) count =
+    let network: FSharp.Network<float32> =
+        [ LayerSpec.Dense { Dense.Default with Units = units } ]
+        |> Layers.ofSpecs
+        |> Network.create (Key.ofSeed 1) (Shape.Of inputs)
+
+    let dataset =
+        Dataset.Create(
+            network.Input,
+            Array.init count (fun i -> i % units),
+            Seq.init units string,
+            PictureReader(fun index destination -> destination.Fill(float32 index))
+        )
+
+    let before = GC.GetAllocatedBytesForCurrentThread()
+    Training.run backend { TrainingSettings.Default with BatchSize = count } 1 dataset network |> ignore
+    GC.GetAllocatedBytesForCurrentThread() - before
+
+/// Each is added to the sum while it is in cache, and its memory passes on to the next shard.
+[<Test>]
+let ``the gradients of all shards take the memory of one`` () =
+    let inputs, units = 400, 500
+    let two, four = ofOneStep inputs units 2, ofOneStep inputs units 4
+    Assert.That(four - two, Is.LessThan(int64 (inputs * units * sizeof<float32>)))
+
+/// m and v are 0 everywhere at first: each is one array, as large as the largest tensor of θ.
+[<Test>]
+let ``the memory of an optimiser starts as large as the largest tensor`` () =
+    let count, size = 50, 1000
+    let θ: Parameters<float32> = List.init count (fun _ -> Tensor.zeros (Shape.Of [| size |]))
+    Optimizer.start (Optimizer.Adam()) θ |> ignore
+    let before = GC.GetAllocatedBytesForCurrentThread()
+    let state = Optimizer.start (Optimizer.Adam()) θ
+    let allocated = GC.GetAllocatedBytesForCurrentThread() - before
+    GC.KeepAlive state
+    Assert.That(allocated, Is.LessThan(int64 (2 * (size * sizeof<float32> + count * 100) + 1000)))
+
 /// A prediction allocates its answer and small objects: no array, whatever the size of the pictures.
 [<TestCaseSource(nameof modes)>]
 let ``what an answer allocates does not grow with pictures and filters`` (mode: ConvolutionMode) =
