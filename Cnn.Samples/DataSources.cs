@@ -98,10 +98,12 @@ internal static class DataSources
     }
 
     /// <summary>The drawn pictures that come nearest to what a network takes.</summary>
-    public static DataSource Embedded(NetworkBuilder network)
+    public static DataSource Embedded(NetworkBuilder network) => Embedded(network.Input, network.OutputShape);
+
+    /// <summary>The drawn pictures that come nearest to what a network of these shapes takes.</summary>
+    public static DataSource Embedded(Shape input, Shape output)
     {
-        var input = network.Input;
-        var name = network.OutputShape.Size <= 2 ? "synthetic-glyphs" : input[2] == 3 ? "synthetic-color" : Math.Min(input[0], input[1]) < 28 ? "synthetic-8x8" : "synthetic";
+        var name = output.Size <= 2 ? "synthetic-glyphs" : input[2] == 3 ? "synthetic-color" : Math.Min(input[0], input[1]) < 28 ? "synthetic-8x8" : "synthetic";
         return Kinds.First(kind => kind.Name == name).Source("");
     }
 

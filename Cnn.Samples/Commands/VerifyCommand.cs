@@ -31,7 +31,7 @@ internal static class VerifyCommand
             var verification = model.Verify(Pictures(name, model, source, draw, cancellationToken), draw);
             if (line.GetValue(json))
             {
-                PrintJson(name, (source ?? DataSources.Embedded(model.Input)).Text, verification);
+                PrintJson(name, (source ?? DataSources.Embedded(model.Input, model.OutputShape)).Text, verification);
             }
             else
             {
@@ -47,7 +47,7 @@ internal static class VerifyCommand
     private static Dataset Pictures(string name, Model model, DataSource? source, int seed, CancellationToken cancellationToken)
     {
         var scheduler = new CancellableScheduler(new ParallelScheduler(Environment.ProcessorCount), "Cancelled.", cancellationToken);
-        var (pictures, _) = (source ?? DataSources.Embedded(model.Input)).Load(new Loading(scheduler, seed, model.Input));
+        var (pictures, _) = (source ?? DataSources.Embedded(model.Input, model.OutputShape)).Load(new Loading(scheduler, seed, model.Input));
         if (source is not null)
         {
             return DataSources.Fit(pictures, source, name, model.Input, model.OutputShape);

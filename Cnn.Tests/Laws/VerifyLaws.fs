@@ -286,6 +286,11 @@ type private Planted<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T
             inner.ActivateAdjoint(φ, y, dy, dx)
             plant "ActivateAdjoint" dx
 
+        member _.BiasAdjoint(φ, y, dy, dx, db) =
+            inner.BiasAdjoint(φ, y, dy, dx, db)
+            plant "BiasAdjoint, input" dx
+            plant "BiasAdjoint, bias" db
+
         member _.Softmax(width, x, y) =
             inner.Softmax(width, x, y)
             plant "Softmax" y
@@ -327,6 +332,7 @@ let private everything: Network<float32> =
         AveragePool(Pool.Square 2)
         Dropout(0.25, DropoutKind.Bernoulli)
         Flatten FlattenOrder.RowMajor
+        LayerSpec.Dense { Dense.Default with Units = 5; Activation = Activation.Tanh }
         LayerSpec.Dense { Dense.Default with Units = 3; Activation = Activation.Softmax }
     ]
     |> Network.create (Key.ofSeed 5) (Shape.Of(8, 10, 2))
@@ -342,8 +348,10 @@ let private kernels = [
     "AveragePoolAdjoint", "average_pooling2d"
     "Activate", "activation"
     "ActivateAdjoint", "activation"
-    "Softmax", "dense"
-    "SoftmaxAdjoint", "dense"
+    "BiasAdjoint, input", "dense"
+    "BiasAdjoint, bias", "dense"
+    "Softmax", "dense_1"
+    "SoftmaxAdjoint", "dense_1"
     "Moments, means", "batch_normalization"
     "Moments, variances", "batch_normalization"
     "Normalize", "batch_normalization"

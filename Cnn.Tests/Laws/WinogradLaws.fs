@@ -293,8 +293,8 @@ let private bounded transform fast64 fast32 (s: Sliding) =
         let plain = passes (ReferenceKernels<float>()) s (x, w, ȳ)
 
         let bounds =
-            List.map2 (fun n (m: Tensor<float>) i -> γ<'T>(n + rounds) * m.Span[i]) terms tiled
-            |> List.map3 (fun n (m: Tensor<float>) first i -> first i + 2.0 * γ<'T> n * m.Span[i]) most plain
+            List.map2 (fun n (m: Tensor<float>) i -> Rounding.gamma<'T>(n + rounds) * m.Span[i]) terms tiled
+            |> List.map3 (fun n (m: Tensor<float>) first i -> first i + 2.0 * Rounding.gamma<'T> n * m.Span[i]) most plain
 
         all [
             for kernels in fast do
