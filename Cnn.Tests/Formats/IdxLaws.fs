@@ -76,6 +76,13 @@ let ``sizes are checked before memory is taken`` () =
     let error = refusal huge
     Assert.That(error.Offset, Is.EqualTo 4L)
 
+/// 2²²·2²²·2²² = 2⁶⁶, which 64 bits take for 0.
+[<Test>]
+let ``sizes whose product wraps around are refused`` () =
+    let size = [| 0uy; 0x40uy; 0uy; 0uy |]
+    let error = refusal (Array.concat [ [| 0uy; 0uy; 8uy; 3uy |]; size; size; size ])
+    Assert.That(error.Offset, Is.EqualTo 4L)
+
 [<Test>]
 let ``the wrong magic is told with its offset`` () =
     Assert.That((refusal (write [ 2 ] [| 1uy; 2uy |])).Offset, Is.EqualTo 3L)

@@ -72,6 +72,8 @@ let tensor<'T when 'T: struct and 'T :> System.Numerics.IBinaryFloatingPointIeee
 let private largest (t: Tensor<float>) = t.ToArray() |> Array.fold (fun most v -> max most (abs v)) 0.0
 
 /// 1e−10 in float, 1e−4 in float32, relative to a scale: that of the numbers from which cancellation made the result.
+/// In float32 that is γₙ of 1,700 roundings: the longest chain of the vectors, a step of the network, takes some 600 (sums
+/// of 18, 36, 4 and 20 terms forward, of 45 and 400 back). In float it is what the oracle promises.
 let closeAt scale what (expected: JsonElement) (actual: Tensor<'T>) =
     let wanted = tensor<float> expected
     let relative = if typeof<'T> = typeof<float32> then 1e-4 else 1e-10

@@ -277,7 +277,7 @@ let private boundedCorrelations (w: Window) =
     let g = w.Geometry
     let inputs = [ reals w.Seed x; reals (w.Seed + 1) weights; reals (w.Seed + 2) filters; reals (w.Seed + 3) y ]
 
-    // Σ|x||w| from the same operations on absolute values; γₙ but for its denominator, which is below 1.01.
+    // Σ|x||w| from the same operations on absolute values; 2.02·n·u ≥ 2γₙ while n·u is below 1/101.
     let magnitudes =
         results
             (fun k workspace i o -> correlations true Activation.Identity w k workspace i o)
@@ -412,14 +412,14 @@ let ``simd max pooling = reference with NaN and infinities`` (Pooled s) =
     }
         .Holds(s.Seed, [ integers s.Seed x |> Array.map special ])
 
-/// Means over the picture cells, and their adjoint. Higham's bound for sums of as many terms as a window has cells, or
-/// as a cell has windows.
+/// Means over the picture cells, and their adjoint: 2γₙ₊₁·M. A window has n cells at most, whose mean is up to 1; a cell
+/// has n windows at most, whose shares add up to n.
 [<WideLaw>]
 let ``simd average pooling ≈ reference`` (Pooled s) =
     let s = withChannels s.Seed s
     let g = s.Pooling
     let x, y = s.Samples * g.InputSize, s.Samples * g.OutputSize
-    let bound _ = 4.0 * float (g.KernelHeight * g.KernelWidth + 2)
+    let bound _ = 2.02 * float (g.KernelHeight * g.KernelWidth + 1)
 
     {
         new Within([ y; x ], [ bound; (fun i -> bound i * float (g.KernelHeight * g.KernelWidth)) ]) with
@@ -448,7 +448,9 @@ let ``simd identity, ReLU and leaky ReLU = reference, forward and backward`` (r:
                 .Holds(r.Seed, [ integers r.Seed n; reals (r.Seed + 1) n ])
     ]
 
-/// Errors of a few units in the last place of results up to 1, over the whole range of float32.
+/// Polynomials and the platform's functions err by up to 4 units in the last place each, 8u, over the whole range of
+/// float32. Backwards 2u on either side: 1 − y² rounds y² and the difference, which together are 1, and the product is up
+/// to 1 − y².
 [<WideLaw>]
 let ``simd sigmoid and tanh ≈ reference`` (r: Rows) =
     let (Length n) = r
@@ -564,7 +566,8 @@ let ``simd activations and softmax in place = into another place`` (r: Rows) =
 
     all [ check AllKernels.fast; check AllKernels.fast32 ]
 
-/// Relative error of exponentials, of a sum of n terms and of a quotient.
+/// Of n exponentials, positive and 8u off on either side as above, quotients by the sum: 4·8u + 2γₙ₊₁, relative. Backwards
+/// y·(ȳ − Σ ȳy) with |ȳ| ≤ 1 and Σy = 1: γₙ of the sum, and two roundings of up to 2y, on either side.
 [<WideLaw>]
 let ``simd softmax ≈ reference, forward and backward`` (r: Rows) =
     let (Length width) = r
@@ -580,28 +583,28 @@ let ``simd softmax ≈ reference, forward and backward`` (r: Rows) =
 
     all [
         {
-            new Within([ n ], [ fun i -> (4.0 * float width + 64.0) * y.Span[i] ]) with
+            new Within([ n ], [ fun i -> (2.02 * float (width + 1) + 32.0) * y.Span[i] ]) with
                 member _.Call(k, _, i, o) = k.Softmax(width, i[0].Read, o[0].Span)
         }
             .Holds(r.Seed, [ x ])
 
         {
-            new Within([ n ], [ fun i -> (4.0 * float width + 16.0) * y.Span[i] * 2.0 ]) with
+            new Within([ n ], [ fun i -> 2.02 * float (width + 4) * y.Span[i] ]) with
                 member _.Call(k, _, i, o) = k.SoftmaxAdjoint(width, i[0].Read, i[1].Read, o[0].Span)
         }
             .Holds(r.Seed, [ single; ȳ ])
     ]
 
-/// Column sums, moments, normalisation and its sums of products.
+/// Column sums, moments, normalisation and its sums of products over n rows: 2γₖ·M, with |x|, |ȳ|, |mean|, |scale|, |shift| ≤ 1.
+/// Sums add n terms, means divide too. A square (x − μ)² ≤ 4 has γₙ of the mean twice over, and three roundings of its own,
+/// before γₙ of their mean. Normalising rounds numbers up to 2, 2 and 3; products of up to 2 have three roundings each.
 [<WideLaw>]
 let ``simd reductions over rows ≈ reference`` (r: Rows) =
     let columns = 1 + r.Seed % 70
     // Some with more rows than a block has.
     let rows = 1 + r.Seed / 70 % 60 + (if r.Seed % 10 = 0 then 520 else 0)
     let n = rows * columns
-    let terms = float (rows + 8)
-    // |x|, |ȳ|, |mean| ≤ 1 and |scale| ≤ 1: sums of up to 2·rows, means of up to 1, squares of up to 4.
-    let sum _ = 8.0 * terms * float rows
+    let γ k m _ = 2.02 * float (k: int) * float (m: int)
 
     let inputs = [
         reals r.Seed n
@@ -613,7 +616,7 @@ let ``simd reductions over rows ≈ reference`` (r: Rows) =
 
     {
         new Within([ columns; columns; columns; n; columns ],
-                   [ sum; (fun _ -> 8.0 * terms); (fun _ -> 32.0 * terms); (fun _ -> 16.0); sum ]) with
+                   [ γ rows rows; γ rows 1; γ (2 * rows + 3) 4; γ 7 1; γ (rows + 3) (2 * rows) ]) with
             member _.Call(k, _, i, o) =
                 k.SumRows(i[0].Read, o[0].Span)
                 k.Moments(i[0].Read, o[1].Span, o[2].Span)
@@ -682,7 +685,7 @@ let ``simd column sums, products and accumulation = reference on integers`` (r: 
     }
         .Holds(r.Seed, [ integers r.Seed n; integers (r.Seed + 1) n ])
 
-/// Every rule, with penalties, decay and clipping: a few roundings of numbers up to about 10.
+/// Every rule, with penalties, decay and clipping: sixteen roundings, on either side, of numbers up to 2.
 [<WideLaw>]
 let ``simd optimiser steps ≈ reference`` (r: Rows) =
     let (Length n) = r
