@@ -6,12 +6,13 @@ module Lesson
 open System
 open Cnn
 
-/// Prints a claim that holds; a claim that does not hold ends the script.
+/// Prints a claim that holds; a claim that does not hold ends the process, be it the script's or that of the pages' making.
 let claim (text: string) (holds: bool) =
     if holds then
         printfn "✓ %s" text
     else
-        raise (InvalidOperationException("This does not hold: " + text))
+        eprintfn "✗ %s" text
+        exit 1
 
 /// |a − b| ≤ tolerance·max(1, |a|).
 let near tolerance (a: float) (b: float) = abs (a - b) <= tolerance * max 1.0 (abs a)

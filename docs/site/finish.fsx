@@ -36,29 +36,34 @@ let target (typeName: string) (memberName: string) =
         elif anchors[page].Contains memberName then Some(page + "#" + memberName)
         else None)
 
-/// Names in running text, as in <code>Layers.conv2d</code>.
-let link (text: string) =
-    Regex.Replace(
-        text,
-        "(?<!>)<code>([A-Z]\\w+)(?:\\.(\\w+))?</code>(?!</a>)",
-        fun m ->
-            match target m.Groups[1].Value m.Groups[2].Value with
-            | Some page -> "<code><a href=\"" + root + page + "\">" + m.Value[6 .. m.Value.Length - 8] + "</a></code>"
-            | None -> m.Value
-    )
-
 let mutable faults = 0
 
 let fault page what =
     faults <- faults + 1
     eprintfn "%s: %s" page what
 
+/// Names in running text, as in <code>Layers.conv2d</code>. A type that is known must have the member that is named.
+let link (page: string) (text: string) =
+    Regex.Replace(
+        text,
+        "(?<!<a [^>]*>)<code>([A-Z]\\w+)(?:\\.(\\w+))?</code>(?!</a>)",
+        fun m ->
+            match target m.Groups[1].Value m.Groups[2].Value with
+            | Some page -> "<code><a href=\"" + root + page + "\">" + m.Value[6 .. m.Value.Length - 8] + "</a></code>"
+            | None ->
+                // Decisions may name what is not public.
+                if (target m.Groups[1].Value "").IsSome && not (page.StartsWith "decisions/") then
+                    fault page ("names " + m.Groups[1].Value + "." + m.Groups[2].Value + ", which is not there")
+
+                m.Value
+    )
+
 let resolve (page: string) (href: string) =
     Path.GetRelativePath(folder, Path.Combine(folder, nonNull (Path.GetDirectoryName page), href)).Replace('\\', '/')
 
 for page, text in pages do
     let up = String.replicate (page |> Seq.filter ((=) '/') |> Seq.length) "../"
-    let linked = if page.StartsWith "reference/" then text else link text
+    let linked = if page.StartsWith "reference/" then text else link page text
     let finished = linked.Replace(root, (if up = "" then "./" else up))
     File.WriteAllText(Path.Combine(folder, page), finished)
 
