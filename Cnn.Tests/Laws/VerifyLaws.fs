@@ -386,7 +386,7 @@ let ``kernels whose bits change from run to run are found`` () =
 
     let restless v =
         turn.Value <- turn.Value + 1
-        if turn.Value % 3 = 0 then Single.BitIncrement v else v
+        if turn.Value % 7 = 0 then Single.BitIncrement v else v
 
     let simd = Simd.Backend<float32> 1
     let planted = Planted<float32>(simd.Kernels, "CorrelateFilterAdjoint", restless)
