@@ -276,7 +276,9 @@ type internal ComparedKernels<'T when 'T: struct and 'T :> IBinaryFloatingPointI
             compare "BiasAdjoint, input" "input" (flat dx.Length) x̄ (Span.op_Implicit dx) (fun i -> own * abs ȳ[i])
             let magnitude = total (magnitudes ȳ)
             let bound = own + slope φ * gamma (ȳ.Length / columns + 1)
-            compare "BiasAdjoint, bias" "sum" (flat columns) (total x̄) (Span.op_Implicit db) (fun c -> bound * magnitude[c])
+
+            compare "BiasAdjoint, bias" "sum" (flat columns) (total x̄) (Span.op_Implicit db) (fun c ->
+                bound * magnitude[c])
 
         member _.Softmax(width, x, y) =
             let x' = widen x

@@ -158,8 +158,7 @@ let private growths (t: Transform) =
         let of' j = Seq.sum (seq { for p in 0 .. Array2D.length2 m - 1 -> abs m[j, p] * weight p })
         Seq.max (Seq.init (Array2D.length1 m) of')
 
-    most t.Aᵀ (fun p -> row t.G p * row t.Bᵀ p),
-    most (transposed t.G) (fun p -> row t.Bᵀ p * row (transposed t.Aᵀ) p)
+    most t.Aᵀ (fun p -> row t.G p * row t.Bᵀ p), most (transposed t.G) (fun p -> row t.Bᵀ p * row (transposed t.Aᵀ) p)
 
 /// The constants of the library's bounds, from the matrices of both tiles.
 [<Test>]
@@ -294,7 +293,10 @@ let private bounded transform fast64 fast32 (s: Sliding) =
 
         let bounds =
             List.map2 (fun n (m: Tensor<float>) i -> Rounding.gamma<'T>(n + rounds) * m.Span[i]) terms tiled
-            |> List.map3 (fun n (m: Tensor<float>) first i -> first i + 2.0 * Rounding.gamma<'T> n * m.Span[i]) most plain
+            |> List.map3
+                (fun n (m: Tensor<float>) first i -> first i + 2.0 * Rounding.gamma<'T> n * m.Span[i])
+                most
+                plain
 
         all [
             for kernels in fast do
