@@ -93,7 +93,10 @@ let ``a map goes from black at its least value to white at its largest`` (r: Row
 let ``enlarging repeats each pixel in a block`` (r: Rows) (side: FsCheck.PositiveInt) =
     let height, width = r.Count, r.Features
     let times = max 1 (side.Get / min height width)
-    let image = Image.Of(height, width, 1, System.ReadOnlySpan(Array.init (height * width) (fun i -> byte (r.Seed + 37 * i))))
+
+    let image =
+        Image.Of(height, width, 1, System.ReadOnlySpan(Array.init (height * width) (fun i -> byte (r.Seed + 37 * i))))
+
     let large = InspectImages.Enlarge(image, side.Get)
 
     let expected =

@@ -62,8 +62,10 @@ let ``reshaping keeps the values, and refuses another number of them`` (s: Slidi
 
     all [
         exact (Tensor.ofArray turned (floats shape)) (t.Reshape turned)
-        misfit ("a shape of " + count shape.Size "element" "elements") (string (shapeOf { s with Height = s.Height + 1 })) (fun () ->
-            t.Reshape(shapeOf { s with Height = s.Height + 1 }) |> ignore)
+        misfit
+            ("a shape of " + count shape.Size "element" "elements")
+            (string (shapeOf { s with Height = s.Height + 1 }))
+            (fun () -> t.Reshape(shapeOf { s with Height = s.Height + 1 }) |> ignore)
     ]
 
 /// z[i] = f(x[i], y[i]) is said of equal shapes only; batches are joined of samples of one shape.
@@ -131,7 +133,9 @@ let ``balanced weights give each class that has pictures the same sum`` (Positiv
         for c in 0..classes do
             let members = set.Labels |> Seq.filter ((=) c) |> Seq.length
             let wanted = if members = 0 then 0.0 else float n / float (classes + 1)
-            (abs (weights[c] * float members - wanted) < 1e-9 && (members > 0 || weights[c] = 0.0)) |> Prop.ofTestable
+
+            (abs (weights[c] * float members - wanted) < 1e-9 && (members > 0 || weights[c] = 0.0))
+            |> Prop.ofTestable
     ]
 
 let private layers: Layer<float> =
@@ -186,8 +190,7 @@ let ``settings of training that cannot be meant are refused before any work`` ()
     let rule = { Patience = 1; MinDelta = 0.0; RestoreBest = true }: EarlyStopping
 
     for rule in [ { rule with Patience = -1 }; { rule with MinDelta = nan } ] do
-        refused "Early stopping needs" (fun () ->
-            fit (Some rule) 1)
+        refused "Early stopping needs" (fun () -> fit (Some rule) 1)
 
     outside "epochs" (fun () -> fit None -1)
 
@@ -208,7 +211,12 @@ let ``layers refuse numbers that they cannot have`` () =
     refused "of your own making" (fun () -> (Layers.ofSpec (LayerSpec.Custom "mine"): Layer<float>) |> ignore)
 
     refused "γ, β and two statistics, found 0 and 0 tensors" (fun () ->
-        Layer.run (Context.reference Inference) (Layers.batchNorm (): Layer<float>) [] [] (Tensor.zeros (Shape.Of(1, 2)))
+        Layer.run
+            (Context.reference Inference)
+            (Layers.batchNorm (): Layer<float>)
+            []
+            []
+            (Tensor.zeros (Shape.Of(1, 2)))
         |> ignore)
 
     refused "three axes" (fun () ->
@@ -227,7 +235,9 @@ let ``a filter has odd size, size² weights, and works on pictures`` () =
         outside "sigma" (fun () -> Filter.GaussianOf sigma |> ignore)
 
     refused "9 weights, found 1" (fun () -> Filter.Create("mine", 3, ReadOnlySpan [| 1.0 |]) |> ignore)
-    refused "Filter box: expected a picture" (fun () -> Filter.Box().Convolve(Tensor.zeros (Shape.Of(1, 2, 2, 1))) |> ignore)
+
+    refused "Filter box: expected a picture" (fun () ->
+        Filter.Box().Convolve(Tensor.zeros (Shape.Of(1, 2, 2, 1))) |> ignore)
 
     let mine = Filter.Create("mine", 1, ReadOnlySpan [| 2.0 |])
     let picture: Tensor<float> = Draw.integers 1 (Shape.Of(3, 2, 2))
@@ -255,3 +265,54 @@ let ``pictures to look at have the channels that are shown`` () =
     refused "a map of height×width×1" (fun () -> InspectImages.signed (tensor [ 0; 2; 1 ]) |> ignore)
     refused "a map of 2×2" (fun () -> InspectImages.overlay (tensor [ 2; 2; 1 ]) (tensor [ 2; 3; 1 ]) |> ignore)
     refused "a filter of height×width×channels" (fun () -> InspectImages.filter (tensor [ 3; 3; 1; 1 ]) |> ignore)
+
+[<Test>]
+let ``a picture has one byte for each channel, of which there are 1 to 4`` () =
+    let image height width channels length () =
+        Image.Of(height, width, channels, ReadOnlySpan(Array.zeroCreate<byte> length)) |> ignore
+
+    for height, width, channels, length in
+        [ 0, 2, 1, 0; 2, 0, 1, 0; 2, 2, 5, 20; 2, 2, 0, 0; 2, 2, 1, 5; 65536, 65536, 1, 0 ] do
+        refused $"1 to 4 channels, for {height}×{width}×{channels}" (image height width channels length)
+
+    let small = Image.Of(1, 1, 1, ReadOnlySpan [| 0uy |])
+    outside "side" (fun () -> Image.shrink 0 small |> ignore)
+    refused "a sheet that fits into memory" (fun () -> Image.tile 100000 255uy 1 [ small ] |> ignore)
+
+[<Test>]
+let ``schedules and optimisers have the numbers that they were given, and refuse others`` () =
+    for name, (act: unit -> unit) in
+        [
+            "every", (fun () -> Schedule.Step 0.0 |> ignore)
+            "factor", (fun () -> Schedule.Step(1.0, -1.0) |> ignore)
+            "factor", (fun () -> Schedule.Exponential infinity |> ignore)
+            "epochs", (fun () -> Schedule.Cosine nan |> ignore)
+            "floor", (fun () -> Schedule.Cosine(1.0, 1.5) |> ignore)
+            "start", (fun () -> Schedule.LinearWarmup(1.0, Schedule.Constant, -0.5) |> ignore)
+            "lambda", (fun () -> Optimizer.Adam().WithL1 -1.0 |> ignore)
+            "lambda", (fun () -> Optimizer.Adam().WithL2 nan |> ignore)
+            "lambda", (fun () -> Optimizer.Adam().WithWeightDecay infinity |> ignore)
+            "norm", (fun () -> Optimizer.Adam().WithClipNorm 0.0 |> ignore)
+            "value", (fun () -> Optimizer.Adam().WithClipValue nan |> ignore)
+        ] do
+        outside name act
+
+    let rule =
+        Optimizer.Sgd(0.5).WithL1(1.0).WithL2(2.0).WithWeightDecay(3.0).WithClipNorm(4.0).WithClipValue 5.0
+
+    Assert.That(
+        [ rule.LearningRate; rule.L1; rule.L2; rule.WeightDecay; rule.ClipNorm; rule.ClipValue ],
+        equalTo [ 0.5; 1.0; 2.0; 3.0; 4.0; 5.0 ]
+    )
+
+    Assert.That((rule.FirstSquares, Optimizer.KerasAdagrad().FirstSquares), equalTo (0.0, 0.1))
+
+[<Test>]
+let ``a loss and an initialisation are known ones`` () =
+    let scores: Tensor<float> = Tensor.zeros (Shape.Of(1, 2))
+    let unknown = { Loss.CrossEntropy with Kind = enum 99 }
+    outside "kind" (fun () -> Loss.evaluate unknown scores (Labels(ReadOnlyMemory [| 0 |])) |> ignore)
+
+    let dense = Layers.ofSpec (Dense { Dense.Default with Units = 2; Initializer = enum 99 }): Layer<float>
+    outside "initializer" (fun () -> Network.create key (Shape.Of 2) dense |> ignore)
+    outside "labels" (fun () -> Cifar100.Parse("file", Array.zeroCreate 3074, enum 9) |> ignore)

@@ -96,10 +96,11 @@ let ``totals of a summary are the sums of its rows, in numbers and in bytes`` (s
 
     all [
         for line, title, wanted in
-            List.zip3
-                totals
-                [ " Total params"; " Trainable params"; " Non-trainable params" ]
-                [ trainable + others; trainable; others ] do
+            List.zip3 totals [ " Total params"; " Trainable params"; " Non-trainable params" ] [
+                trainable + others
+                trainable
+                others
+            ] do
             match line.Split([| ": "; " ("; ")" |], System.StringSplitOptions.RemoveEmptyEntries) with
             | [| name; number; memory |] ->
                 let value, unit = float (memory.Split(' ')[0]), unitOf (memory.Split(' ')[1])

@@ -48,10 +48,13 @@ let private preprocessings () = [
 let private augmentations () = [
     Augmentation.None, string Augmentation.None
     Augmentation.FlipHorizontal, string Augmentation.FlipHorizontal
-    Augmentation.FlipHorizontal.Then(Augmentation.Shift 2), string (Augmentation.FlipHorizontal.Then(Augmentation.Shift 2))
+    Augmentation.FlipHorizontal.Then(Augmentation.Shift 2),
+    string (Augmentation.FlipHorizontal.Then(Augmentation.Shift 2))
 ]
 
-let private areValues<'A when 'A :> IEquatable<'A> and 'A: equality and 'A: not struct and 'A: not null> (make: unit -> ('A * string) list) =
+let private areValues<'A when 'A :> IEquatable<'A> and 'A: equality and 'A: not struct and 'A: not null>
+    (make: unit -> ('A * string) list)
+    =
     let first, second = make (), make ()
     Assert.That([ for value, _ in first -> string value ], equalTo (List.map snd first))
     Assert.That(List.distinct (List.map snd first), equalTo (List.map snd first))
@@ -81,10 +84,23 @@ let ``equal data are equal values with one hash, and print as what they are`` ()
 let ``== is equality of steps`` () =
     let grey, none = Preprocessing.Grey, Preprocessing.Identity
     Assert.That(Preprocessing.op_Equality (grey, Preprocessing.Grey) && not (Preprocessing.op_Equality (grey, none)))
-    Assert.That(Preprocessing.op_Inequality (grey, none) && not (Preprocessing.op_Inequality (grey, Preprocessing.Grey)))
+
+    Assert.That(
+        Preprocessing.op_Inequality (grey, none)
+        && not (Preprocessing.op_Inequality (grey, Preprocessing.Grey))
+    )
+
     let flip, none = Augmentation.FlipVertical, Augmentation.None
-    Assert.That(Augmentation.op_Equality (flip, Augmentation.FlipVertical) && not (Augmentation.op_Equality (flip, none)))
-    Assert.That(Augmentation.op_Inequality (flip, none) && not (Augmentation.op_Inequality (flip, Augmentation.FlipVertical)))
+
+    Assert.That(
+        Augmentation.op_Equality (flip, Augmentation.FlipVertical)
+        && not (Augmentation.op_Equality (flip, none))
+    )
+
+    Assert.That(
+        Augmentation.op_Inequality (flip, none)
+        && not (Augmentation.op_Inequality (flip, Augmentation.FlipVertical))
+    )
 
 [<Test>]
 let ``paddings, trials, checks and results print what they are`` () =
@@ -122,7 +138,11 @@ let ``paddings, trials, checks and results print what they are`` () =
             { check with Verdict = VerificationVerdict.Vacuous; Worst = ""; Reason = "all zero" },
             "dense, gradient (kernel): vacuous, error 0.5, bound 0.25; all zero"
             Image.Of(1, 2, 3, ReadOnlySpan(Array.zeroCreate 6)), "1×2×3"
-            { Loss = 0.25; Accuracy = 0.5; ConfusionMatrix = Metrics.confusion [ "a" ] [| 0 |] [| 0 |] },
+            {
+                Loss = 0.25
+                Accuracy = 0.5
+                ConfusionMatrix = Metrics.confusion [ "a" ] [| 0 |] [| 0 |]
+            },
             "loss 0.25, accuracy 0.5"
         ] do
         Assert.That(string value, equalTo printed)
@@ -179,3 +199,38 @@ let ``a network of the sources is the same by property, by name and in the core`
     let inCore = [| for a in Architectures.all -> string (Fluent.Architectures.Find a.Name) |]
     Assert.That(byProperty, equalTo (Array.sort inCore))
     Assert.That(Fluent.Architectures.Names, equalTo [| for a in Architectures.all -> a.Name |])
+
+/// What the function of a layer's name makes is the layer of its data.
+[<Test>]
+let ``Layers.f = Layers.ofSpec of f's data`` () =
+    let pairs: (Layer<float> * LayerSpec) list = [
+        Layers.conv2d 2 3, Conv2D { Conv2D.Default with Filters = 2; Kernel = Size.Square 3 }
+        Layers.dense 4, Dense { Dense.Default with Units = 4 }
+        Layers.maxPool 2, MaxPool(Pool.Square 2)
+        Layers.averagePool 2, AveragePool(Pool.Square 2)
+        Layers.globalMaxPool (), GlobalMaxPool
+        Layers.globalAveragePool (), GlobalAveragePool
+        Layers.flatten (), Flatten FlattenOrder.RowMajor
+        Layers.relu (), LayerSpec.Activation Activation.ReLU
+        Layers.tanh (), LayerSpec.Activation Activation.Tanh
+        Layers.sigmoid (), LayerSpec.Activation Activation.Sigmoid
+        Layers.softmax (), LayerSpec.Activation Activation.Softmax
+        Layers.batchNorm (), LayerSpec.BatchNorm BatchNorm.Default
+        Layers.dropout 0.25, Dropout(0.25, DropoutKind.Bernoulli)
+    ]
+
+    for layer, spec in pairs do
+        Assert.That(Layer.specs layer, equalTo [ spec ])
+
+/// Of logits and of probabilities, a loss and an activation that go together are one, in a convolution too.
+[<Test>]
+let ``a last convolution's sigmoid goes into the loss as a dense layer's does`` () =
+    let conv φ = Conv2D { Conv2D.Default with Filters = 1; Activation = φ }
+
+    match Loss.fuse Loss.BinaryCrossEntropy (conv Activation.Sigmoid) with
+    | Some(Some rest, loss) ->
+        Assert.That((rest, loss.Kind), equalTo (conv Activation.Identity, LossKind.SigmoidBinaryCrossEntropy))
+    | other -> Assert.Fail(string other)
+
+    Assert.That((Loss.fuse Loss.BinaryCrossEntropy (conv Activation.Tanh)).IsNone)
+    Assert.That((Loss.fuse Loss.BinaryCrossEntropy GlobalMaxPool).IsNone)
