@@ -14,14 +14,15 @@ module Summary =
 
     /// Bytes in the largest unit of 1024 that leaves at least 1, as in 4.86 MB.
     let private memory (bytes: int64) =
-        let rec scale value units =
-            match units with
-            | [ unit ] -> value, unit
-            | unit :: _ when value < 1024.0 -> value, unit
-            | _ :: larger -> scale (value / 1024.0) larger
-            | [] -> value, ""
+        let units = [| "B"; "KB"; "MB"; "GB"; "TB" |]
 
-        let value, unit = scale (float bytes) [ "B"; "KB"; "MB"; "GB"; "TB" ]
+        let rec scale value power =
+            if value < 1024.0 || power = units.Length - 1 then
+                value, units[power]
+            else
+                scale (value / 1024.0) (power + 1)
+
+        let value, unit = scale (float bytes) 0
         value.ToString("F2", CultureInfo.InvariantCulture) + " " + unit
 
     let private rule (left: string) (line: char) (cross: string) (right: string) =

@@ -246,15 +246,15 @@ module Preprocessing =
             if item.ValueKind <> JsonValueKind.Object then
                 refuse "a step of preprocessing" (text item)
 
-            /// The values of the members of these names; they and no others are there, each once.
+            /// The members of these names and no others are there, each once.
             let members names =
-                let found = [ for m in item.EnumerateObject() -> m.Name, m.Value ]
+                let found = [ for m in item.EnumerateObject() -> m.Name ]
                 let expected = "step" :: names
 
-                if List.sort (List.map fst found) <> List.sort expected then
+                if List.sort found <> List.sort expected then
                     refuse ("a step with " + String.Join(", ", expected)) (text item)
 
-                names |> List.map (fun name -> snd (List.find (fst >> (=) name) found))
+            let get (name: string) = item.GetProperty name
 
             let kind =
                 match item.TryGetProperty "step" with
@@ -263,31 +263,28 @@ module Preprocessing =
 
             match kind with
             | "scale" ->
-                match members [ "factor"; "offset" ] with
-                | [ factor; offset ] -> Scale(number factor, number offset)
-                | _ -> refuse "two numbers" (text item)
+                members [ "factor"; "offset" ]
+                Scale(number (get "factor"), number (get "offset"))
             | "normalize" ->
-                match members [ "mean"; "deviation" ] |> List.map (items "numbers" >> List.map number) with
-                | [ mean; deviation ] -> Normalize(mean, deviation)
-                | _ -> refuse "two lists" (text item)
+                members [ "mean"; "deviation" ]
+                let numbers name = items "numbers" (get name) |> List.map number
+                Normalize(numbers "mean", numbers "deviation")
             | "grey" ->
-                members [] |> ignore
+                members []
                 Grey
             | "resize" ->
-                match members [ "height"; "width"; "method" ] with
-                | [ height; width; method ] ->
-                    let method =
-                        match word "a way of resizing" method with
-                        | "area" -> Resampling.Area
-                        | "bilinear" -> Resampling.Bilinear
-                        | other -> refuse "area or bilinear" other
+                members [ "height"; "width"; "method" ]
 
-                    Resize(whole height, whole width, method)
-                | _ -> refuse "a size and a method" (text item)
+                let method =
+                    match word "a way of resizing" (get "method") with
+                    | "area" -> Resampling.Area
+                    | "bilinear" -> Resampling.Bilinear
+                    | other -> refuse "area or bilinear" other
+
+                Resize(whole (get "height"), whole (get "width"), method)
             | "pad" ->
-                match members [ "height"; "width" ] with
-                | [ height; width ] -> Pad(whole height, whole width)
-                | _ -> refuse "a size" (text item)
+                members [ "height"; "width" ]
+                Pad(whole (get "height"), whole (get "width"))
             | other -> refuse "scale, normalize, grey, resize or pad" other
 
         let checkedStep (item: JsonElement) =

@@ -72,9 +72,6 @@ module internal Json =
         | Some value -> value
         | None -> refuse json ("an object with the member " + name) (cut (json.Element.GetRawText()))
 
-    /// Whether it is null.
-    let isNull json = json.Element.ValueKind = JsonValueKind.Null
-
     /// The items of a list of at most so many.
     let items most json =
         guarded json "a list" (fun () ->

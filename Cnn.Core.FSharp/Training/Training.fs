@@ -207,6 +207,7 @@ module Training =
             network
             (dataset :: Option.toList settings.Validation)
 
+        Option.iter Plateau.check settings.Plateau
         let loss = settings.Loss |> Option.defaultWith (fun () -> Network.standardLoss network)
         let layer, fused = Network.fuse loss network.Layer
         let rewritten = (Network.optimise { network with Layer = layer }).Layer

@@ -90,6 +90,27 @@ let ``the wrong magic is told with its offset`` () =
     Assert.That((refusal [| 0uy; 0uy; 13uy; 3uy |]).Offset, Is.EqualTo 2L)
     Assert.That((refusal [||]).Offset, Is.EqualTo 0L)
 
+[<Law>]
+let ``one label for each picture, and one pixel at least, else the file that is wrong is named``
+    (Files(height, width, _, labels, images, _))
+    =
+    let refusal images classes =
+        nonNull (
+            Assert.Throws<DataFormatException>(fun () -> Mnist.Parse("images", images, "labels", classes) |> ignore)
+        )
+
+    let n = labels.Length
+    let more = refusal images (write [ n + 1 ] (Array.append labels [| 0uy |]))
+    let empty = refusal (write [ n; height; 0 ] [||]) (write [ n ] labels)
+    let wrong = refusal images (write [ n ] (Array.updateAt (n - 1) 10uy labels))
+
+    all [
+        same ("labels", 4L, string (n + 1)) (more.File, more.Offset, more.Actual)
+        same ("images", 8L) (empty.File, empty.Offset)
+        same ("labels", int64 (8 + n - 1), "a label of 0 to 9") (wrong.File, wrong.Offset, wrong.Expected)
+        same true (width > 0)
+    ]
+
 [<Test>]
 let ``a missing file is told by its path`` () =
     let nowhere = Path.Combine(Path.GetTempPath(), Guid.NewGuid().ToString "N")

@@ -171,6 +171,27 @@ let ``a label that is none of 1 … 10 is refused at its place`` (House house) =
             same (y.Offset + 2L * int64 (labels.Length - 1)) error.Offset
     ]
 
+/// Named by the variable that is wrong: pictures of four axes, of bytes, at least one, and a label for each.
+[<Test>]
+let ``pictures and labels that do not go together are refused`` () =
+    let writer = Writer false
+
+    let refused words extents stored (data: byte[]) labels =
+        let file =
+            Array.concat [
+                writer.Header
+                writer.Array("X", extents, 9, false, stored, data)
+                writer.Array("y", [ labels; 1 ], 6, false, 2, Array.create labels 1uy)
+            ]
+
+        Assert.That((refusal (fun () -> Svhn.Parse("file", file))).Message, Does.Contain(words: string))
+
+    refused "X of rows×columns×channels×pictures" [ 2; 6 ] 2 (Array.zeroCreate 12) 1
+    refused "X of unsigned bytes" [ 1; 2; 3; 1 ] 1 (Array.zeroCreate 6) 1
+    refused "at least one picture" [ 2; 2; 3; 0 ] 2 [||] 0
+    refused "1 label in y, one for each picture of X" [ 1; 2; 3 ] 2 (Array.zeroCreate 6) 2
+    refused "2 labels in y, one for each picture of X" [ 1; 2; 3; 2 ] 2 (Array.zeroCreate 12) 1
+
 let private header = (Writer false).Header
 let private withY (variable: byte[]) = Array.append header variable
 

@@ -184,6 +184,23 @@ let ``a compressed archive is read, a bomb, a twin and a changed byte are not`` 
     Assert.That(archiveRefusal (Array.updateAt at (stored[at] ^^^ 1uy) stored), Does.Contain "checksum")
 
 [<Test>]
+let ``what NumPy has no elements for, has gaps, or has one name twice is not written`` () =
+    let array = arrayOf 8 "x"
+
+    let refused (words: string) (act: unit -> byte[]) =
+        Assert.That(
+            (Assert.Catch<ArgumentException>(fun () -> act () |> ignore) |> nonNull).Message,
+            Does.Contain words
+        )
+
+    for bad in [ ElementType.BFloat16; ElementType.Float8E4M3; ElementType.Float4 ] do
+        refused ("no elements of type " + string bad) (fun () -> NumPy.writeNpy { array with Type = bad })
+
+    let longer = { array with Data = ReadOnlyMemory(Array.append (array.Data.ToArray()) [| 0uy |]) }
+    refused (string longer.Data.Length + " bytes") (fun () -> NumPy.writeNpy longer)
+    refused "Two arrays are named x" (fun () -> NumPy.writeNpz [ array; array ])
+
+[<Test>]
 let ``damaged files give arrays or a DataFormatException`` () =
     let arrays = [ for seed in 1..6 -> arrayOf seed ("a" + string seed) ]
     Fuzzing.survives (List.map NumPy.writeNpy arrays) (read "a" >> ignore)

@@ -59,3 +59,51 @@ let ``a filter in colour: red where K > 0, blue where K < 0, channel by channel 
         sign K.Span[i] = sign (int rgb[0] - int rgb[2])
 
     same true (Seq.forall isRight (seq { 0 .. K.Size - 1 }))
+
+/// Of three channels in colour: 0 is grey, the largest magnitude full.
+[<Law>]
+let ``a filter of three channels is a picture: K ↦ ½ + ½·K ∕ max |K|`` (s: Sliding) =
+    let K: Tensor<float> = Draw.integers s.Seed (Shape.Of(s.Kernel.Height, s.Kernel.Width, 3))
+    let largest = K.ToArray() |> Array.map abs |> Array.max
+    let image = InspectImages.Filter K
+    let share v = if largest = 0.0 then 0.5 else 0.5 + 0.5 * v / largest
+
+    all [
+        same (s.Kernel.Height, s.Kernel.Width, 3) (image.Height, image.Width, image.Channels)
+        same (K.ToArray() |> Array.map (fun v -> byte (255.0 * share v + 0.5))) (image.Pixels.ToArray())
+    ]
+
+/// Affine, so that order and ratios of differences are kept; a constant is black, and so is NaN.
+[<Law>]
+let ``a map goes from black at its least value to white at its largest`` (r: Rows) =
+    let shape = Shape.Of(r.Count, r.Features, 1)
+    let map: Tensor<float> = Draw.integers r.Seed shape
+    let low, high = Array.min (map.ToArray()), Array.max (map.ToArray())
+    let shown (t: Tensor<float>) = (InspectImages.Map t).Pixels.ToArray()
+    let expected v = if high > low then byte (255.0 * (v - low) / (high - low) + 0.5) else 0uy
+
+    all [
+        same (Array.map expected (map.ToArray())) (shown map)
+        same (Array.zeroCreate map.Size) (shown (Tensor.init shape (fun _ -> 3.0)))
+        same (Array.zeroCreate map.Size) (shown (Tensor.init shape (fun _ -> nan)))
+    ]
+
+/// ⌊side ∕ shorter side⌋ times as large, never smaller: each pixel becomes a block.
+[<Law>]
+let ``enlarging repeats each pixel in a block`` (r: Rows) (side: FsCheck.PositiveInt) =
+    let height, width = r.Count, r.Features
+    let times = max 1 (side.Get / min height width)
+
+    let image =
+        Image.Of(height, width, 1, System.ReadOnlySpan(Array.init (height * width) (fun i -> byte (r.Seed + 37 * i))))
+
+    let large = InspectImages.Enlarge(image, side.Get)
+
+    let expected =
+        Array.init (height * times * width * times) (fun i ->
+            image.Pixels.Span[i / (width * times) / times * width + i % (width * times) / times])
+
+    all [
+        same (height * times, width * times) (large.Height, large.Width)
+        same expected (large.Pixels.ToArray())
+    ]

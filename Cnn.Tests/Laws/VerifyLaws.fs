@@ -444,6 +444,15 @@ let ``windows of 3×3 over many channels pass in tiles of each size`` () =
         Verify.run fast (Simd.Backend<float32>(Nullable 1, tile)) (noise shape 2 8) network
         |> isWith VerificationVerdict.Passed
 
+/// Nothing was checked where nothing can fail.
+[<Test>]
+let ``a verification that passes has no failures, and tells with what it was made`` () =
+    let found = Verify.network doubles pictures (around (custom right))
+    Assert.That((found.IsPassed, found.Failures.Count), equalTo (found.Verdict = VerificationVerdict.Passed, 0))
+    Assert.That(found.IsPassed, Is.True)
+    Assert.That(found.Samples, Is.InRange(1, pictures.Count))
+    Assert.That(found.Sentence, Does.Contain found.InstructionSet)
+
 /// The two doors are one.
 [<Test>]
 let ``model.Verify = Verify.run, and the same seed gives the same table`` () =

@@ -320,6 +320,21 @@ let ``tiles of 2×2: |a − b| ≤ γₙ₊₃₂·M + 2γ₉ₙ·Σ|x||K| in al
 let ``tiles of 4×4: |a − b| ≤ γₙ₊₃₂·M + 2γ₉ₙ·Σ|x||K| in all three passes`` (RefinementLaws.Deep s) =
     bounded fourByFour doubles singles s
 
+/// The filter adjoint takes tiles where there are 24 of them or more; elsewhere, it is the same for tiles or none.
+[<TiledLaw>]
+let ``many tiles: |a − b| ≤ γₙ₊₃₂·M + 2γ₉ₙ·Σ|x||K| in all three passes`` (RefinementLaws.Deep s) =
+    let many = {
+        s with
+            Samples = 7
+            Height = 8
+            Width = 7 + s.Seed % 2
+            Padding = Same
+            Channels = 16
+            Filters = 48
+    }
+
+    bounded fourByFour doubles singles many
+
 /// What the documentation promises of float: 1e−4 of the results' root mean square.
 [<TiledLaw>]
 let ``tiles of 4×4 in float32: |a − b| ≤ 1e−4·rms in all three passes`` (RefinementLaws.Deep s) =
