@@ -1,5 +1,6 @@
 namespace Cnn.FSharp
 
+open System
 open System.Collections.Generic
 open System.Numerics
 open System.Threading
@@ -67,10 +68,13 @@ type internal Shard<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>
         workspace.Reset()
 
 /// θ̄ of a batch: the shards' gradients, added in their order, whoever is ready first. Each is added while it is in
-/// cache, and its memory passes on to the next shard.
+/// cache, and its memory passes on to the next shard; the first one's becomes the sum where it is large.
 [<Sealed>]
 type internal GradientSums<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
     (kernels: IKernels<'T>, isSharded: bool[], shards: Shard<'T>[]) =
+    // To copy less is not worth a look at all others.
+    static let large = 1 <<< 14
+
     let sums = Array.create isSharded.Length Tensor<'T>.Empty
 
     // Of each tensor, which shard is next, and the gradients of later ones.
@@ -80,22 +84,36 @@ type internal GradientSums<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee
     // Gradients of each shard that were not added yet.
     let missing = Array.zeroCreate<int> shards.Length
 
+    /// Memory for a sum that begins with the first shard's gradient: the gradient's own, if a step made it and no other
+    /// sum lies there.
+    let begin' (workspace: IWorkspace<'T>) (gradient: Tensor<'T>) =
+        let isAnothers (sum: Tensor<'T>) = MemoryExtensions.Overlaps(sum.Span, gradient.Span)
+
+        if
+            gradient.Size >= large
+            && (shards[0]).Workspace.HoldsGradient gradient
+            && not (Array.exists isAnothers sums)
+        then
+            gradient
+        else
+            let sum = workspace.Gradient gradient.Shape
+            gradient.Span.CopyTo sum.Destination
+            sum
+
     member _.Sums = sums
 
-    /// Before a step, with room for the sums.
-    member _.Begin(workspace: IWorkspace<'T>, θ: Tensor<'T>[]) =
+    /// Before a step.
+    member _.Begin() =
         for k in 0 .. sums.Length - 1 do
             next[k] <- 0
+            sums[k] <- Tensor<'T>.Empty
             Array.fill waiting[k] 0 shards.Length null
-
-            if isSharded[k] then
-                sums[k] <- workspace.Gradient (θ[k]).Shape
 
         let count = isSharded |> Array.sumBy (fun is -> if is then 1 else 0)
         Array.fill missing 0 shards.Length count
 
-    /// Tensor k of a shard's θ̄; called from several threads at once.
-    member _.Add(shard: int, k: int, gradient: Tensor<'T>) =
+    /// Tensor k of a shard's θ̄; called from several threads at once. Only the first shard's asks the workspace for memory.
+    member _.Add(workspace: IWorkspace<'T>, shard: int, k: int, gradient: Tensor<'T>) =
         let waiting = waiting[k]
 
         lock waiting (fun () ->
@@ -109,12 +127,12 @@ type internal GradientSums<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee
                     let i = next[k]
 
                     if i = 0 then
-                        addend.Span.CopyTo (sums[k]).Destination
+                        sums[k] <- begin' workspace addend
                     else
                         kernels.Accumulate(addend.Span, (sums[k]).Destination)
 
-                    if Interlocked.Decrement(&missing[i]) = 0 then
-                        (shards[i]).Workspace.Free()
+                        if Interlocked.Decrement(&missing[i]) = 0 then
+                            (shards[i]).Workspace.Free()
 
                     next[k] <- i + 1
                     isNext <- i + 1 < shards.Length)
@@ -139,6 +157,8 @@ module internal Sharding =
         Layer: Layer<'T>
         /// Elements of a sample's activations.
         Activations: int64
+        /// Elements of θ.
+        Parameters: int64
         /// The pieces that parallel loops over θ take.
         Chunks: Optimizer.Chunk[]
         /// Of each tensor of θ, whether every shard has a gradient for it.
@@ -173,6 +193,7 @@ module internal Sharding =
                 layer.Parts
                 |> List.scan (fun shape part -> part.Output shape) input
                 |> List.sumBy (fun shape -> int64 shape.Size)
+            Parameters = θ |> List.sumBy (fun t -> int64 t.Size)
             Chunks = Optimizer.chunks θ
             IsSharded = isSharded
             Packed = packed
@@ -181,11 +202,14 @@ module internal Sharding =
             Whole = shard ()
         }
 
-    /// How many shards a batch is cut into: as many as keep a shard's activations in cache, 4 to 16.
-    let private shardCount (plan: Plan<'T>) batch =
-        let bytes = plan.Activations * int64 sizeof<'T> * int64 batch
-        let wanted = (bytes + int64 Target - 1L) / int64 Target
-        int (min (int64 batch) (max 4L (min (int64 Most) wanted)))
+    /// How many shards a batch is cut into: as many as keep a shard's activations in cache, 4 to 16; of small batches
+    /// fewer, where a shard's gradient is more memory than its samples: then four samples share one, or half the batch.
+    let private shardCount (plan: Plan<'T>) (batch: int) =
+        let batch = int64 batch
+        let bytes = plan.Activations * int64 sizeof<'T> * batch
+        let wanted = max 4L (min (int64 Most) ((bytes + int64 Target - 1L) / int64 Target))
+        let sharing = max 1L (min 4L (plan.Parameters / max 1L plan.Activations))
+        int (min batch (min wanted (max 2L (batch / sharing))))
 
     let private correct threshold (prediction: Tensor<'T>) (targets: Targets<'T>) =
         match targets with
@@ -262,7 +286,11 @@ module internal Sharding =
                     gather
                         x̄
                         i
-                        (shard.Backward(plan.IsSharded.Length, ȳ, (fun k gradient -> plan.Sums.Add(i, k, gradient))))
+                        (shard.Backward(
+                            plan.IsSharded.Length,
+                            ȳ,
+                            (fun k gradient -> plan.Sums.Add(whole, i, k, gradient))
+                        ))
 
                     if isAlone then
                         shard.Workspace.Close())
@@ -306,14 +334,14 @@ module internal Sharding =
                             (shard.Backward(
                                 middle,
                                 ȳ.Slice(first i, size i),
-                                (fun k gradient -> plan.Sums.Add(i, k, gradient))
+                                (fun k gradient -> plan.Sums.Add(whole, i, k, gradient))
                             )))
 
                 struct (state @ next, x̄)
 
         let read i workspace = batch.Read workspace (first i) (size i)
         whole.Begin()
-        plan.Sums.Begin(whole, weights)
+        plan.Sums.Begin()
         plan.Packed.Begin(plan.Backend, weights)
         let struct (state, _) = descend (Layer.weigh plan.Layer θ s) plan.Input 0 key false read
         let mutable loss, right = 0.0, 0

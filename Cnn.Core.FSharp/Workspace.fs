@@ -237,6 +237,9 @@ type internal ShardWorkspace<'T when 'T: struct and 'T :> IBinaryFloatingPointIe
     /// A gradient, in memory that stays until it is freed.
     member _.KeepGradient gradient = slope().Keep gradient
 
+    /// Whether a gradient lies in memory of this shard's.
+    member _.HoldsGradient(gradient: Tensor<'T>) = gradients.IsSome && gradients.Value.Holds gradient
+
     /// A state, in memory that stays until the step ends.
     member _.KeepState state = states.Keep state
 

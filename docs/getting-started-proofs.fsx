@@ -29,7 +29,10 @@ A law is read as mathematics. This is the one from which the backward pass of co
 
 ## Laws on your own network
 
-The same functions are there for you. A network to check, in double precision:
+`Verify.network` (in C# `model.Verify(data)`, on the command line `verify`) checks a network as a whole, on its own shapes, weights
+and pictures, and names what is wrong by layer, parameter and entry:
+[Verifying a gradient](scripts/08-verifying-a-gradient.html) ends with it. What it does can be done by hand, too, as here:
+the same functions are there for you. A network to check, in double precision:
 *)
 
 #load "../Cnn.Samples/Scripts/Cnn.fsx" "../Cnn.Samples/Scripts/Lesson.fsx"

@@ -139,3 +139,22 @@ claim "⟨ȳ, J·d⟩ = ⟨Jᵀȳ, d⟩ on the kernels that train" (near 1e-7 fa
 claim "and they agree with the textbook loops" (near 1e-12 pullback fastPullback)
 
 (*** include-output ***)
+
+(**
+## All of it at once
+
+`Verify.network` does this to every layer of a network, on its own shapes and weights and on your pictures: gradients in double
+away from kinks, adjoints, the fast kernels against the textbook within bounds of rounding, the chain rule, and the same bits on
+any number of threads. A check that could not have failed is called vacuous, not passed.
+*)
+
+let pixels = System.ReadOnlyMemory((normal 10 (network.Input.Batch 6)).ToArray() |> Array.map float32)
+
+let pictures =
+    Dataset.OfFloats(network.Input, pixels, [ 0; 1; 2; 3; 4; 0 ], [ "a"; "b"; "c"; "d"; "e" ])
+
+let verification = Verify.network (Cnn.Fluent.Simd.Backend<float>()) pictures network
+printfn "%s" (verification.Table())
+claim "every check passed, none vacuously" verification.IsPassed
+
+(*** include-output ***)

@@ -1,3 +1,5 @@
+module Library
+
 // The library of this checkout, built with dotnet build -c Release. A script loads this file and names no assembly itself.
 // .ci/consume runs each script twice, here and in a copy of the folder where this file says #r "nuget: Cnn.Api.CSharp" with a
 // folder as source, and both must print the same: leave out times. The printers are those that come with the package.
