@@ -193,8 +193,8 @@ module Training =
     /// Gradients are of the loss's reduction over each batch, by default the mean.
     /// </remarks>
     /// <exception cref="T:System.ArgumentException">
-    /// The data do not fit the network, are of one class, or hold NaN or infinity; before any work. Pictures that are
-    /// not known to be finite, as those of bytes are, are all read once for that.
+    /// The data do not fit the network, are of one class, or hold NaN or infinity, or the settings cannot be meant; before
+    /// any work. Pictures that are not known to be finite, as those of bytes are, are all read once for that.
     /// </exception>
     /// <exception cref="T:Cnn.NonFiniteException">A NaN or an infinity appeared; names layer and step.</exception>
     let resume (backend: Backend<'T>) (settings: TrainingSettings) (dataset: Dataset) (state: TrainingState<'T>) =
