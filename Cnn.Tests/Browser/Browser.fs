@@ -4,9 +4,10 @@ module Cnn.Tests.Browser.Browser
 open System
 open System.Collections.Generic
 open System.IO
-open NUnit.Framework
+open Expecto
 open OpenQA.Selenium
 open OpenQA.Selenium.Chrome
+open Cnn.Tests.Laws
 
 let private find program =
     let folders = (string (Environment.GetEnvironmentVariable "PATH")).Split Path.PathSeparator

@@ -3,15 +3,17 @@ module Cnn.Tests.Browser.Experiments
 
 open System
 open System.IO
-open NUnit.Framework
+open Expecto
 open OpenQA.Selenium
 open OpenQA.Selenium.Chrome
+open Cnn.Tests.Laws
 open Cnn.Tests.Browser.Browser
 open Cnn.Tests.CommandLine
+open Cnn.Tests.Laws.Law
 
 let private succeed words =
     let outcome = Samples.run words
-    Assert.That(outcome.Code, Is.EqualTo 0, outcome.Errors)
+    Assert.That(outcome.Code, equalTo 0, outcome.Errors)
 
 /// Writes the page of a short run.
 let private write folder (line: string) =
@@ -94,51 +96,51 @@ let private unvisited (browser: ChromeDriver) =
 
 let private phone, paper = 390, 720
 
-[<TestCase("inspect --data synthetic-glyphs", 0)>]
-[<TestCase("explain --epochs 1", 0)>]
-[<TestCase("search --net densenet2_20 --epochs 1 --random 3", 0)>]
-// Two kinds of networks with two kinds of settings on three levels.
-[<TestCase("compare --quick", 12)>]
-// Two epochs of training and validation, in two charts.
-[<TestCase("catdog --epochs 2 --pictures 20", 8)>]
-// Two epochs of five steps.
-[<TestCase("vanilla --epochs 2", 10)>]
-// Two epochs of three networks.
-[<TestCase("fixed-filters --epochs 2", 6)>]
-[<TestCase("filters", 0)>]
-[<TestCase("train --net densenet2_20 --data synthetic-8x8 --epochs 2 --validation 0.1", 8)>]
-let ``the page of an experiment is whole, and is read by anybody, in the dark, on a phone and on paper``
-    (line: string)
-    (points: int)
-    =
-    browse (fun browser ->
-        Samples.inFolder (fun folder ->
-            let width () = int (ask browser "return document.documentElement.scrollWidth")
-            let none (what: string) script = Assert.That(ask browser script, Is.Empty, what)
-            let page = write folder line
+let tests =
+    testList "experiments" [
+        testTheory
+            "the page of an experiment is whole, and is read by anybody, in the dark, on a phone and on paper"
+            [
+                "inspect --data synthetic-glyphs", 0
+                "explain --epochs 1", 0
+                "search --net densenet2_20 --epochs 1 --random 3", 0
+                "compare --quick", 12
+                "catdog --epochs 2 --pictures 20", 8
+                "vanilla --epochs 2", 10
+                "fixed-filters --epochs 2", 6
+                "filters", 0
+                "train --net densenet2_20 --data synthetic-8x8 --epochs 2 --validation 0.1", 8
+            ]
+            (fun (line: string, points: int) ->
+                browse (fun browser ->
+                    Samples.inFolder (fun folder ->
+                        let width () = int (ask browser "return document.documentElement.scrollWidth")
+                        let none (what: string) script = Assert.That(ask browser script, isEmpty, what)
+                        let page = write folder line
 
-            for medium, scheme, across in
-                [
-                    "screen", "light", 1000
-                    "screen", "dark", 1000
-                    "screen", "light", phone
-                    "print", "light", paper
-                ] do
-                let where = medium + ", " + scheme + ", " + string across + " pixels across"
-                show browser medium scheme across
-                browser.Navigate().GoToUrl page
-                Assert.That(complaints browser, Is.Empty, where)
-                Assert.That(count browser ".chart > svg circle", Is.EqualTo points, where)
-                Assert.That(width (), Is.LessThanOrEqualTo across, where)
-                none where faint
+                        for medium, scheme, across in
+                            [
+                                "screen", "light", 1000
+                                "screen", "dark", 1000
+                                "screen", "light", phone
+                                "print", "light", paper
+                            ] do
+                            let where = medium + ", " + scheme + ", " + string across + " pixels across"
+                            show browser medium scheme across
+                            browser.Navigate().GoToUrl page
+                            Assert.That(complaints browser, isEmpty, where)
+                            Assert.That(count browser ".chart > svg circle", equalTo points, where)
+                            Assert.That(width (), atMost across, where)
+                            none where faint
 
-                none
-                    ("pictures, " + where)
-                    "return [...document.images].filter(i => !(i.complete && i.naturalWidth && i.clientWidth && i.clientHeight && i.alt)).map(i => i.alt).join()"
+                            none
+                                ("pictures, " + where)
+                                "return [...document.images].filter(i => !(i.complete && i.naturalWidth && i.clientWidth && i.clientHeight && i.alt)).map(i => i.alt).join()"
 
-                none
-                    ("words of charts, " + where)
-                    "return [...document.querySelectorAll('.chart text')].filter(t => t.getBoundingClientRect().width && Math.min(t.getBoundingClientRect().width, t.getBoundingClientRect().height) < 5).map(t => t.textContent).join()"
+                            none
+                                ("words of charts, " + where)
+                                "return [...document.querySelectorAll('.chart text')].filter(t => t.getBoundingClientRect().width && Math.min(t.getBoundingClientRect().width, t.getBoundingClientRect().height) < 5).map(t => t.textContent).join()"
 
-                if medium = "screen" then
-                    Assert.That(unvisited browser, Is.Empty, where)))
+                            if medium = "screen" then
+                                Assert.That(unvisited browser, isEmpty, where))))
+    ]

@@ -6,12 +6,14 @@ open System.IO
 open System.Net
 open System.Net.Sockets
 open System.Threading
-open NUnit.Framework
+open Expecto
 open OpenQA.Selenium
 open Cnn
 open Cnn.FSharp
+open Cnn.Tests.Laws
 open Cnn.Tests.Browser.Browser
 open Cnn.Tests.CommandLine
+open Cnn.Tests.Laws.Law
 
 /// Waits until something holds; what never does fails the test.
 let private eventually (what: string) (holds: unit -> bool) =
@@ -19,7 +21,7 @@ let private eventually (what: string) (holds: unit -> bool) =
         Thread.Sleep 100
         holds ()
 
-    Assert.That(SpinWait.SpinUntil(poll, TimeSpan.FromMinutes 2.0), Is.True, what)
+    Assert.That(SpinWait.SpinUntil(poll, TimeSpan.FromMinutes 2.0), isTrue, what)
 
 let private history epochs : EpochResult list =
     let matrix = Metrics.confusion [| "a"; "b" |] [| 0; 1 |] [| 0; 0 |]
@@ -32,81 +34,94 @@ let private history epochs : EpochResult list =
         Validation = { Loss = 1.1 / float (i + 1); Accuracy = 0.89 + 0.01 * float i; ConfusionMatrix = matrix }
     })
 
-[<Test>]
-let ``a report opened from disk shows every epoch in every line, without a complaint of the browser`` () =
-    browse (fun browser ->
-        let epochs = 5
-        let file = Path.Combine(Path.GetTempPath(), Guid.NewGuid().ToString "N" + ".html")
-
-        try
-            File.WriteAllText(
-                file,
-                Report.page "A <report>" [ Report.section "Curves" [ Report.curves (history epochs) ] ]
-            )
-
-            browser.Navigate().GoToUrl(Uri(file).AbsoluteUri)
-            Assert.That(browser.Title, Is.EqualTo "A <report>")
-            Assert.That(count browser "figure.chart", Is.EqualTo 2)
-            // Training and validation, in both charts.
-            Assert.That(count browser "svg circle", Is.EqualTo(2 * 2 * epochs))
-            Assert.That(count browser "figure.chart tbody tr", Is.EqualTo(2 * epochs))
-            Assert.That(complaints browser, Is.Empty)
-        finally
-            File.Delete file)
-
-[<Test>]
-let ``the charts and their tables are reached and opened by the keyboard alone`` () =
-    browse (fun browser ->
-        let file = Path.Combine(Path.GetTempPath(), Guid.NewGuid().ToString "N" + ".html")
-
-        try
-            File.WriteAllText(file, Report.page "Keys" [ Report.curves (history 3) ])
-            browser.Navigate().GoToUrl(Uri(file).AbsoluteUri)
-
-            let press (key: string) =
-                let focused = browser.SwitchTo().ActiveElement()
-                focused.SendKeys key
-                browser.SwitchTo().ActiveElement().TagName
-
-            Assert.That(
-                List.init 4 (fun _ -> press Keys.Tab),
-                Is.EqualTo<obj>(box [ "svg"; "summary"; "svg"; "summary" ])
-            )
-
-            press Keys.Enter |> ignore
-            Assert.That(count browser "details[open]", Is.EqualTo 1)
-        finally
-            File.Delete file)
-
 let private freePort () =
     use listener = new TcpListener(IPAddress.Loopback, 0)
     listener.Start()
     (listener.LocalEndpoint :?> IPEndPoint).Port
 
-[<Test>]
-let ``the live page gains points while a training runs, and the training does not mind who leaves`` () =
-    browse (fun browser ->
-        let port = freePort ()
+let tests =
+    testList "pages" [
+        testCase
+            "a report opened from disk shows every epoch in every line, without a complaint of the browser"
+            (fun () ->
+                browse (fun browser ->
+                    let epochs = 5
+                    let file = Path.Combine(Path.GetTempPath(), Guid.NewGuid().ToString "N" + ".html")
 
-        use training =
-            Samples.start [ "train"; "--net"; "densenet4_300"; "--epochs"; "20"; "--json"; "--serve"; string port ]
+                    try
+                        File.WriteAllText(
+                            file,
+                            Report.page "A <report>" [ Report.section "Curves" [ Report.curves (history epochs) ] ]
+                        )
 
-        try
-            eventually "a page" (fun () ->
+                        browser.Navigate().GoToUrl(Uri(file).AbsoluteUri)
+                        Assert.That(browser.Title, equalTo "A <report>")
+                        Assert.That(count browser "figure.chart", equalTo 2)
+                        // Training and validation, in both charts.
+                        Assert.That(count browser "svg circle", equalTo (2 * 2 * epochs))
+                        Assert.That(count browser "figure.chart tbody tr", equalTo (2 * epochs))
+                        Assert.That(complaints browser, isEmpty)
+                    finally
+                        File.Delete file))
+
+        testCase "the charts and their tables are reached and opened by the keyboard alone" (fun () ->
+            browse (fun browser ->
+                let file = Path.Combine(Path.GetTempPath(), Guid.NewGuid().ToString "N" + ".html")
+
                 try
-                    browser.Navigate().GoToUrl("http://127.0.0.1:" + string port + "/")
-                    count browser "#curves" = 1
-                with :? WebDriverException ->
-                    training.HasExited)
+                    File.WriteAllText(file, Report.page "Keys" [ Report.curves (history 3) ])
+                    browser.Navigate().GoToUrl(Uri(file).AbsoluteUri)
 
-            eventually "a first point" (fun () -> count browser "svg circle" > 0)
-            let before = count browser "svg circle"
-            eventually "more points" (fun () -> count browser "svg circle" > before)
-            Assert.That(complaints browser, Is.Empty)
-            browser.Quit()
-            Assert.That(training.WaitForExit(TimeSpan.FromMinutes 2.0), Is.True)
-            Assert.That(training.ExitCode, Is.EqualTo 0)
-            Assert.That(training.StandardOutput.ReadToEnd(), Does.Contain "testAccuracy")
-        finally
-            if not training.HasExited then
-                training.Kill())
+                    let press (key: string) =
+                        let focused = browser.SwitchTo().ActiveElement()
+                        focused.SendKeys key
+                        browser.SwitchTo().ActiveElement().TagName
+
+                    Assert.That(
+                        List.init 4 (fun _ -> press Keys.Tab),
+                        equalTo (box [ "svg"; "summary"; "svg"; "summary" ])
+                    )
+
+                    press Keys.Enter |> ignore
+                    Assert.That(count browser "details[open]", equalTo 1)
+                finally
+                    File.Delete file))
+
+        testCase
+            "the live page gains points while a training runs, and the training does not mind who leaves"
+            (fun () ->
+                browse (fun browser ->
+                    let port = freePort ()
+
+                    use training =
+                        Samples.start [
+                            "train"
+                            "--net"
+                            "densenet4_300"
+                            "--epochs"
+                            "20"
+                            "--json"
+                            "--serve"
+                            string port
+                        ]
+
+                    try
+                        eventually "a page" (fun () ->
+                            try
+                                browser.Navigate().GoToUrl("http://127.0.0.1:" + string port + "/")
+                                count browser "#curves" = 1
+                            with :? WebDriverException ->
+                                training.HasExited)
+
+                        eventually "a first point" (fun () -> count browser "svg circle" > 0)
+                        let before = count browser "svg circle"
+                        eventually "more points" (fun () -> count browser "svg circle" > before)
+                        Assert.That(complaints browser, isEmpty)
+                        browser.Quit()
+                        Assert.That(training.WaitForExit(TimeSpan.FromMinutes 2.0), isTrue)
+                        Assert.That(training.ExitCode, equalTo 0)
+                        Assert.That(training.StandardOutput.ReadToEnd(), containing "testAccuracy")
+                    finally
+                        if not training.HasExited then
+                            training.Kill()))
+    ]

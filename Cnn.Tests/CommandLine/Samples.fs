@@ -4,7 +4,8 @@ module Cnn.Tests.CommandLine.Samples
 open System
 open System.Diagnostics
 open System.IO
-open NUnit.Framework
+open Expecto
+open Cnn.Tests.Laws
 
 let private program =
     let here = DirectoryInfo AppContext.BaseDirectory

@@ -4,9 +4,10 @@ module Cnn.Tests.Formats.Bytes
 open System
 open System.IO
 open System.IO.Compression
-open NUnit.Framework
+open Expecto
 open Cnn
 open Cnn.FSharp
+open Cnn.Tests.Laws
 open Cnn.Tests.Golden
 
 let private pack (wrap: Stream -> Stream) (bytes: byte[]) =
@@ -62,8 +63,7 @@ let trickle (bytes: byte[]) : Stream =
     }
 
 /// The error with which a reader refuses.
-let refusal (read: unit -> 'R) : DataFormatException =
-    nonNull (Assert.Throws<DataFormatException>(fun () -> read () |> ignore))
+let refusal (read: unit -> 'R) : DataFormatException = Assert.Throws<DataFormatException>(fun () -> read () |> ignore)
 
 /// Bytes that an action takes on this thread, whether it ends well or refuses.
 let cost (action: unit -> 'R) =

@@ -5,11 +5,12 @@ open System
 open System.Diagnostics
 open System.IO
 open System.Threading
-open NUnit.Framework
+open Expecto
 open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Laws
 open Cnn.Tests.Laws.Closeness
+open Cnn.Tests.Laws.Law
 
 let private backend = Backend.reference<float>
 
@@ -131,144 +132,12 @@ let private sameFitted (expected: Fitted<float>) (actual: Fitted<float>) =
         same (results expected.History) (results actual.History)
     ]
 
-/// With dropout, batch normalisation, a plateau, early stopping, and any optimiser.
-[<Law>]
-let ``2n epochs = n epochs, save, load, n epochs, to the last bit`` (plan: Plan) =
-    let n = 1 + plan.Seed % 2
-
-    inFolder (fun folder ->
-        let dataset = pictures 0 samples plan
-        let states = ResizeArray()
-
-        let without =
-            Fitting.resume
-                backend
-                (settings plan)
-                stopping
-                states.Add
-                (2 * n)
-                dataset
-                (Fitting.start (settings plan) (network plan))
-
-        let again = ResizeArray()
-        fit folder false ignore n plan |> ignore
-        let resumed = fit folder true again.Add (2 * n) plan
-
-        all [
-            sameFitted without resumed
-
-            for before, after in Seq.zip (states |> Seq.skip (min n states.Count)) again do
-                sameState before after
-        ])
-
-[<Law>]
-let ``read ∘ write is the identity`` (plan: Plan) =
-    let last = ref None
-    let dataset = pictures 0 samples plan
-
-    Fitting.resume
-        backend
-        (settings plan)
-        None
-        (fun state -> last.Value <- Some state)
-        2
-        dataset
-        (Fitting.start (settings plan) (network plan))
-    |> ignore
-
-    let training: TrainingRecord = { Seed = 3; Epoch = 0; History = []; DataHash = "x" }
-
-    let model =
-        (ModelFile.create (Some 4) [] (network plan)).After([ "a"; "b"; "c" ], training, last.Value.Value.Last.Network)
-
-    let checkpoint = {
-        Model = model
-        State = last.Value.Value
-        Settings = Checkpoint.describe (settings plan) stopping dataset (network plan)
-    }
-
-    let bytes = Checkpoint.write checkpoint
-    let read = read bytes
-
-    all [
-        sameState checkpoint.State read.State
-        same checkpoint.Settings read.Settings
-        same bytes (Checkpoint.write read)
-        same
-            (Network.weightHash checkpoint.State.Last.Network)
-            (Network.weightHash (ModelFile.read "file" (ReadOnlyMemory bytes): SavedModel<float>).Network)
-    ]
-
 let private somePlan: Plan = {
     Count = 2
     Input = [ 5; 4; 2 ]
     Specs = [ LayerSpec.Conv2D { Conv2D.Default with Filters = 3; Kernel = Size.Square 2 } ]
     Seed = 5
 }
-
-[<Test>]
-let ``a folder keeps the last two`` () =
-    inFolder (fun folder ->
-        let kept () = Directory.GetFiles folder |> Array.map Path.GetFileName |> Array.sort
-        let seen = ResizeArray()
-        fit folder false (fun _ -> seen.Add((kept ()).Length)) 2 somePlan |> ignore
-        Assert.That(seen, equalTo [| 1; 2 |])
-        let last = (fit folder true ignore 4 somePlan).History.Length
-        Assert.That(last, Is.GreaterThan 2)
-        Assert.That(kept (), equalTo [| for epoch in last - 1 .. last -> $"epoch-00000{epoch}.safetensors" |]))
-
-[<Test>]
-let ``where the latest is damaged, the one before is taken`` () =
-    inFolder (fun folder ->
-        fit folder false ignore 2 somePlan |> ignore
-        let file = Path.Combine(folder, "epoch-000002.safetensors")
-        File.WriteAllBytes(file, Array.truncate 1000 (File.ReadAllBytes file))
-        let path, checkpoint = (latest folder).Value
-        Assert.That(Path.GetFileName path, equalTo "epoch-000001.safetensors")
-        Assert.That(checkpoint.State.History.Length, equalTo 1)
-        let other = Path.Combine(folder, "epoch-000001.safetensors")
-        File.WriteAllText(other, "no checkpoint")
-        let error = Assert.Throws<DataFormatException>(fun () -> latest folder |> ignore)
-        Assert.That((nonNull error).File, equalTo file))
-
-[<Test>]
-let ``other settings are refused, and told by name`` () =
-    inFolder (fun folder ->
-        fit folder false ignore 1 somePlan |> ignore
-        let model = ModelFile.create None [] (network somePlan)
-        let data = pictures 0 samples somePlan
-
-        let refusal settings stopping data model =
-            (nonNull (
-                Assert.Throws<ArgumentException>(fun () ->
-                    Checkpoint.fit folder true backend settings stopping ignore 2 data model |> ignore)
-            ))
-                .Message
-
-        let asBefore = settings somePlan
-        let tells (name: string) (message: string) = Assert.That(message, Does.Contain("another " + name))
-        tells "optimizer" (refusal { asBefore with Optimizer = Optimizer.Adam(0.01, 0.8) } stopping data model)
-        tells "batch size" (refusal { asBefore with BatchSize = 6 } stopping data model)
-        tells "seed" (refusal { asBefore with Seed = 6 } stopping data model)
-        tells "plateau" (refusal { asBefore with Plateau = None } stopping data model)
-        tells "validation set" (refusal { asBefore with Validation = None } stopping data model)
-        tells "early stopping" (refusal asBefore None data model)
-        tells "training set" (refusal asBefore stopping (pictures 1 samples somePlan) model)
-        let other = network { somePlan with Seed = 6 }
-        tells "first weights" (refusal asBefore stopping data (ModelFile.create None [] other))
-        let deeper = network { somePlan with Specs = somePlan.Specs @ [ LayerSpec.Activation Activation.ReLU ] }
-        tells "network" (refusal asBefore stopping data (ModelFile.create None [] deeper))
-
-        Assert.Throws<ArgumentException>(fun () -> fit folder false ignore 2 somePlan |> ignore) |> ignore)
-
-[<Test>]
-let ``damaged checkpoints give a checkpoint or a DataFormatException`` () =
-    let samples =
-        inFolder (fun folder ->
-            fit folder false ignore 4 { somePlan with Seed = 10 } |> ignore
-            [ for file in Directory.GetFiles folder -> File.ReadAllBytes file ])
-
-    Fuzzing.survives samples (read >> ignore)
 
 /// What a child process does until it is killed: trains for ever and puts each epoch aside, a line for each.
 let trainForEver (folder: string) =
@@ -285,72 +154,212 @@ let trainForEver (folder: string) =
     let model = ModelFile.create None [] (network plan)
     Checkpoint.fit folder true backend settings None say Int32.MaxValue data model |> ignore
 
-/// A process that puts an epoch aside again and again is killed at any moment, again and again, and always goes on from
-/// the last epoch that it told of, or a later one; every file is whole.
-[<Test>]
-let ``killed at any moment, training goes on from the last epoch put aside`` () =
-    inFolder (fun folder ->
-        let mutable told = 0
+let tests =
+    testList "checkpoint" [
+        // With dropout, batch normalisation, a plateau, early stopping, and any optimiser.
+        testProperty "2n epochs = n epochs, save, load, n epochs, to the last bit" (fun (plan: Plan) ->
+            let n = 1 + plan.Seed % 2
 
-        for kill in 1..8 do
-            let start = ProcessStartInfo("dotnet", [ typeof<Plan>.Assembly.Location; "train-for-ever"; folder ])
-            start.RedirectStandardOutput <- true
-            use child = nonNull (Process.Start start)
-            let mutable lines = 0
+            inFolder (fun folder ->
+                let dataset = pictures 0 samples plan
+                let states = ResizeArray()
 
-            while lines < kill do
-                match child.StandardOutput.ReadLine() with
-                | null -> Assert.Fail "The child process ended by itself."
-                | line ->
-                    told <- Int32.Parse line
-                    lines <- lines + 1
+                let without =
+                    Fitting.resume
+                        backend
+                        (settings plan)
+                        stopping
+                        states.Add
+                        (2 * n)
+                        dataset
+                        (Fitting.start (settings plan) (network plan))
 
-            // Somewhere within the next epochs.
-            Thread.Sleep(7 * kill % 23)
-            child.Kill()
-            child.WaitForExit()
+                let again = ResizeArray()
+                fit folder false ignore n plan |> ignore
+                let resumed = fit folder true again.Add (2 * n) plan
 
-            for file in Directory.GetFiles(folder, "epoch-*.safetensors") do
-                read (File.ReadAllBytes file) |> ignore
+                all [
+                    sameFitted without resumed
 
-            let _, checkpoint = (latest folder).Value
-            Assert.That(checkpoint.State.History.Length, Is.GreaterThanOrEqualTo told)
-            Assert.That(checkpoint.State.Last.Optimizer.Step, equalTo (3 * checkpoint.State.History.Length)))
+                    for before, after in Seq.zip (states |> Seq.skip (min n states.Count)) again do
+                        sameState before after
+                ]))
 
-/// The façade's options lead to the same, in both precisions.
-[<Test>]
-let ``the façade goes on where it was`` () =
-    let data = Fluent.SyntheticDigits.Create(60, seed = 3)
+        testProperty "read ∘ write is the identity" (fun (plan: Plan) ->
+            let last = ref None
+            let dataset = pictures 0 samples plan
 
-    for precision in [ Fluent.Precision.Single; Fluent.Precision.Double ] do
-        inFolder (fun folder ->
-            let start =
+            Fitting.resume
+                backend
+                (settings plan)
+                None
+                (fun state -> last.Value <- Some state)
+                2
+                dataset
+                (Fitting.start (settings plan) (network plan))
+            |> ignore
+
+            let training: TrainingRecord = { Seed = 3; Epoch = 0; History = []; DataHash = "x" }
+
+            let model =
+                (ModelFile.create (Some 4) [] (network plan))
+                    .After([ "a"; "b"; "c" ], training, last.Value.Value.Last.Network)
+
+            let checkpoint = {
+                Model = model
+                State = last.Value.Value
+                Settings = Checkpoint.describe (settings plan) stopping dataset (network plan)
+            }
+
+            let bytes = Checkpoint.write checkpoint
+            let read = read bytes
+
+            all [
+                sameState checkpoint.State read.State
+                same checkpoint.Settings read.Settings
+                same bytes (Checkpoint.write read)
+                same
+                    (Network.weightHash checkpoint.State.Last.Network)
+                    (Network.weightHash (ModelFile.read "file" (ReadOnlyMemory bytes): SavedModel<float>).Network)
+            ])
+
+        testCase "a folder keeps the last two" (fun () ->
+            inFolder (fun folder ->
+                let kept () = Directory.GetFiles folder |> Array.map Path.GetFileName |> Array.sort
+                let seen = ResizeArray()
+                fit folder false (fun _ -> seen.Add((kept ()).Length)) 2 somePlan |> ignore
+                Assert.That(seen, equalTo [| 1; 2 |])
+                let last = (fit folder true ignore 4 somePlan).History.Length
+                Assert.That(last, greaterThan 2)
+                Assert.That(kept (), equalTo [| for epoch in last - 1 .. last -> $"epoch-00000{epoch}.safetensors" |])))
+
+        testCase "where the latest is damaged, the one before is taken" (fun () ->
+            inFolder (fun folder ->
+                fit folder false ignore 2 somePlan |> ignore
+                let file = Path.Combine(folder, "epoch-000002.safetensors")
+                File.WriteAllBytes(file, Array.truncate 1000 (File.ReadAllBytes file))
+                let path, checkpoint = (latest folder).Value
+                Assert.That(Path.GetFileName path, equalTo "epoch-000001.safetensors")
+                Assert.That(checkpoint.State.History.Length, equalTo 1)
+                let other = Path.Combine(folder, "epoch-000001.safetensors")
+                File.WriteAllText(other, "no checkpoint")
+                let error = Assert.Throws<DataFormatException>(fun () -> latest folder |> ignore)
+                Assert.That(error.File, equalTo file)))
+
+        testCase "other settings are refused, and told by name" (fun () ->
+            inFolder (fun folder ->
+                fit folder false ignore 1 somePlan |> ignore
+                let model = ModelFile.create None [] (network somePlan)
+                let data = pictures 0 samples somePlan
+
+                let refusal settings stopping data model =
+                    ((Assert.Throws<ArgumentException>(fun () ->
+                        Checkpoint.fit folder true backend settings stopping ignore 2 data model |> ignore)))
+                        .Message
+
+                let asBefore = settings somePlan
+                let tells (name: string) (message: string) = Assert.That(message, containing ("another " + name))
+
+                tells
+                    "optimizer"
+                    (refusal { asBefore with Optimizer = Optimizer.Adam(0.01, 0.8) } stopping data model)
+
+                tells "batch size" (refusal { asBefore with BatchSize = 6 } stopping data model)
+                tells "seed" (refusal { asBefore with Seed = 6 } stopping data model)
+                tells "plateau" (refusal { asBefore with Plateau = None } stopping data model)
+                tells "validation set" (refusal { asBefore with Validation = None } stopping data model)
+                tells "early stopping" (refusal asBefore None data model)
+                tells "training set" (refusal asBefore stopping (pictures 1 samples somePlan) model)
+                let other = network { somePlan with Seed = 6 }
+                tells "first weights" (refusal asBefore stopping data (ModelFile.create None [] other))
+
+                let deeper =
+                    network { somePlan with Specs = somePlan.Specs @ [ LayerSpec.Activation Activation.ReLU ] }
+
+                tells "network" (refusal asBefore stopping data (ModelFile.create None [] deeper))
+
+                Assert.Throws<ArgumentException>(fun () -> fit folder false ignore 2 somePlan |> ignore) |> ignore))
+
+        testCase "damaged checkpoints give a checkpoint or a DataFormatException" (fun () ->
+            let samples =
+                inFolder (fun folder ->
+                    fit folder false ignore 4 { somePlan with Seed = 10 } |> ignore
+                    [ for file in Directory.GetFiles folder -> File.ReadAllBytes file ])
+
+            Fuzzing.survives samples (read >> ignore))
+
+        // A process that puts an epoch aside again and again is killed at any moment, again and again, and always goes on from
+        // the last epoch that it told of, or a later one; every file is whole.
+        testCase "killed at any moment, training goes on from the last epoch put aside" (fun () ->
+            inFolder (fun folder ->
+                let mutable told = 0
+
+                for kill in 1..8 do
+                    let start =
+                        ProcessStartInfo("dotnet", [ typeof<Plan>.Assembly.Location; "train-for-ever"; folder ])
+
+                    start.RedirectStandardOutput <- true
+                    use child = nonNull (Process.Start start)
+                    let mutable lines = 0
+
+                    while lines < kill do
+                        match child.StandardOutput.ReadLine() with
+                        | null -> Assert.Fail "The child process ended by itself."
+                        | line ->
+                            told <- Int32.Parse line
+                            lines <- lines + 1
+
+                    // Somewhere within the next epochs.
+                    Thread.Sleep(7 * kill % 23)
+                    child.Kill()
+                    child.WaitForExit()
+
+                    for file in Directory.GetFiles(folder, "epoch-*.safetensors") do
+                        read (File.ReadAllBytes file) |> ignore
+
+                    let _, checkpoint = (latest folder).Value
+                    Assert.That(checkpoint.State.History.Length, atLeast told)
+                    Assert.That(checkpoint.State.Last.Optimizer.Step, equalTo (3 * checkpoint.State.History.Length))))
+
+        // The façade's options lead to the same, in both precisions.
+        testCase "the façade goes on where it was" (fun () ->
+            let data = Fluent.SyntheticDigits.Create(60, seed = 3)
+
+            for precision in [ Fluent.Precision.Single; Fluent.Precision.Double ] do
+                inFolder (fun folder ->
+                    let start =
+                        Fluent.Network
+                            .Input(28, 28, 1)
+                            .MaxPool(4)
+                            .Flatten()
+                            .Dropout(0.2)
+                            .Dense(10, Activation.Softmax)
+                            .Build(seed = 2, precision = precision)
+
+                    let options epochs isResumed =
+                        Fluent.FitOptions(
+                            Epochs = epochs,
+                            ValidationFraction = 0.2,
+                            CheckpointFolder = folder,
+                            Resume = isResumed
+                        )
+
+                    let without = start.Fit(data, Fluent.FitOptions(Epochs = 4, ValidationFraction = 0.2))
+                    start.Fit(data, options 2 false) |> ignore
+                    let resumed = start.Fit(data, options 4 true)
+                    Assert.That(resumed.Model.WeightHash, equalTo without.Model.WeightHash)
+                    Assert.That(resumed.History.Count, equalTo 4)
+                    Assert.That(resumed.Model.History.Count, equalTo 4)
+                    let stored = Fluent.Model.Load(Path.Combine(folder, "epoch-000004.safetensors"))
+                    Assert.That(stored.WeightHash, equalTo without.Model.WeightHash))
+
+            Assert.Throws<ArgumentException>(fun () ->
                 Fluent.Network
                     .Input(28, 28, 1)
-                    .MaxPool(4)
                     .Flatten()
-                    .Dropout(0.2)
-                    .Dense(10, Activation.Softmax)
-                    .Build(seed = 2, precision = precision)
-
-            let options epochs isResumed =
-                Fluent.FitOptions(
-                    Epochs = epochs,
-                    ValidationFraction = 0.2,
-                    CheckpointFolder = folder,
-                    Resume = isResumed
-                )
-
-            let without = start.Fit(data, Fluent.FitOptions(Epochs = 4, ValidationFraction = 0.2))
-            start.Fit(data, options 2 false) |> ignore
-            let resumed = start.Fit(data, options 4 true)
-            Assert.That(resumed.Model.WeightHash, equalTo without.Model.WeightHash)
-            Assert.That(resumed.History.Count, equalTo 4)
-            Assert.That(resumed.Model.History.Count, equalTo 4)
-            let stored = Fluent.Model.Load(Path.Combine(folder, "epoch-000004.safetensors"))
-            Assert.That(stored.WeightHash, equalTo without.Model.WeightHash))
-
-    Assert.Throws<ArgumentException>(fun () ->
-        Fluent.Network.Input(28, 28, 1).Flatten().Dense(10).Build().Fit(data, Fluent.FitOptions(Resume = true))
-        |> ignore)
-    |> ignore
+                    .Dense(10)
+                    .Build()
+                    .Fit(data, Fluent.FitOptions(Resume = true))
+                |> ignore)
+            |> ignore)
+    ]

@@ -11,11 +11,13 @@ open System.Security.Cryptography
 open System.Text
 open System.Threading
 open System.Threading.Tasks
-open NUnit.Framework
+open Expecto
 open Cnn
 open Cnn.FSharp
+open Cnn.Tests.Laws
 open Cnn.Tests.Golden
 open Cnn.Tests.Laws.Closeness
+open Cnn.Tests.Laws.Law
 
 /// What the server does with one request.
 type private Behaviour =
@@ -193,135 +195,18 @@ let private comesBy (bytes: byte[]) behaviours folder =
     Assert.That(names folder, equalTo [| name |])
     [ for _, from in server.Requests -> int from ]
 
-[<Test>]
-let ``a file comes as it is, once: a sound one is not fetched again, another is`` () =
-    inFolder (fun folder ->
-        let bytes = content 200_000
-        use server = new Server(Map [ name, bytes ], [])
-        let progress = ResizeArray()
-        let settings = { settings server with OnProgress = progress.Add }
-        fetch settings (sourceOf bytes) folder
-        Assert.That(found folder, equalTo bytes)
-        let received = [ for p in progress -> p.Received ]
-        Assert.That(received, equalTo (List.sort received))
-        let last = Seq.last progress
-        Assert.That((last.File, last.Received, last.Total), Is.EqualTo((name, 200_000L, 200_000L)))
-        fetch settings (sourceOf bytes) folder
-        Assert.That(server.Requests.Length, Is.EqualTo 1)
-        File.WriteAllBytes(Path.Combine(folder, name), content 10)
-        fetch settings (sourceOf bytes) folder
-        Assert.That(server.Requests.Length, Is.EqualTo 2)
-        Assert.That(found folder, equalTo bytes))
-
-/// Each attempt goes on where the last one ended, however many there are, as long as they get further.
-[<Test>]
-let ``a download that is cut off or stalls goes on where it was`` () =
-    let bytes = content 300_000
-    inFolder (fun folder -> Assert.That(comesBy bytes [ Truncate 100_000; Serve ] folder, equalTo [ 0; 100_000 ]))
-    inFolder (fun folder -> Assert.That(comesBy bytes [ Stall 100_000; Serve ] folder, equalTo [ 0; 100_000 ]))
-    // What had come when the connection broke may be lost on the way.
-    inFolder (fun folder -> Assert.That((comesBy bytes [ Reset 100_000; Serve ] folder).Length, Is.EqualTo 2))
-
-    inFolder (fun folder -> Assert.That(comesBy bytes [ Truncate 40_000 ] folder, equalTo [ 0..40_000..280_000 ]))
-
-    inFolder (fun folder ->
-        let behaviours = [ Status 503; Truncate 0; Silence; Truncate 7; Status 500; Status 429; Truncate 0; Serve ]
-        Assert.That(comesBy bytes behaviours folder, equalTo [ 0; 0; 0; 0; 7; 7; 7; 7 ]))
-
-[<Test>]
-let ``a server that ignores the range sends all, and all is taken from the beginning`` () =
-    inFolder (fun folder ->
-        let bytes = content 100_000
-        Assert.That(comesBy bytes [ Truncate 60_000; IgnoreRange ] folder, equalTo [ 0; 60_000 ]))
-
-    // What was here is gone, even if it was longer.
-    inFolder (fun folder ->
-        Directory.CreateDirectory folder |> ignore
-        File.WriteAllBytes(Path.Combine(folder, name + ".part"), content 300)
-        Assert.That(comesBy (content 200) [ IgnoreRange ] folder, equalTo [ 300 ]))
-
-[<Test>]
-let ``wrong bytes, or a wrong beginning, are fetched once more and wholly`` () =
-    let bytes = content 50_000
-    inFolder (fun folder -> Assert.That(comesBy bytes [ Corrupt; Serve ] folder, equalTo [ 0; 0 ]))
-
-    for wrong in [ content 20_000; content 50_000 |> Array.rev; content 60_000 ] do
-        inFolder (fun folder ->
-            Directory.CreateDirectory folder |> ignore
-            File.WriteAllBytes(Path.Combine(folder, name + ".part"), wrong)
-            Assert.That(comesBy bytes [ Serve ] folder, equalTo [ wrong.Length; 0 ]))
-
-/// Ended between the last byte and the new name.
-[<Test>]
-let ``a whole partial file needs but its name`` () =
-    inFolder (fun folder ->
-        let bytes = content 5000
-        Directory.CreateDirectory folder |> ignore
-        File.WriteAllBytes(Path.Combine(folder, name + ".part"), bytes)
-        Assert.That(comesBy bytes [ Serve ] folder, equalTo [ 5000 ]))
-
-[<Test>]
-let ``redirections are followed`` () =
-    inFolder (fun folder ->
-        let bytes = content 5000
-        use other = new Server(Map [ "moved", bytes ], [])
-        Assert.That(comesBy bytes [ Redirect(string other.Address + "moved") ] folder, equalTo [ 0 ]))
-
 /// No file of that name is left, and the error is one line with the address and the place.
 let private fails<'E when 'E :> exn and 'E: not struct and 'E: not null> (words: string list) behaviours =
     inFolder (fun folder ->
         use server = new Server(Map [ name, content 1000 ], behaviours)
         let source = sourceOf (content 1000)
-        let error: 'E = nonNull (Assert.Throws<'E>(fun () -> fetch (settings server) source folder))
-        Assert.That(File.Exists(Path.Combine(folder, name)), Is.False)
+        let error: 'E = Assert.Throws<'E>(fun () -> fetch (settings server) source folder)
+        Assert.That(File.Exists(Path.Combine(folder, name)), isFalse)
 
         for word in (string server.Address + name) :: Path.Combine(folder, name) :: words do
-            Assert.That(error.Message, Does.Contain word)
+            Assert.That(error.Message, containing word)
 
-        Assert.That(error.Message, Does.Not.Contain "\n"))
-
-[<Test>]
-let ``what cannot be fetched is told with address, reason and place, in one line`` () =
-    fails<DownloadException> [ "404"; "by other means" ] [ Status 404 ]
-    fails<DownloadException> [ "403" ] [ Status 403 ]
-    fails<DownloadException> [ "500" ] [ Status 500 ]
-    fails<DownloadException> [ "silent for 0.4 s" ] [ Silence ]
-    fails<DownloadException> [] [ Truncate 0 ]
-    fails<DownloadException> [] [ Truncate 10; Truncate 0 ]
-    fails<DownloadException> [ "another part" ] [ Truncate 10; WrongRange ]
-    fails<DataFormatException> [ md5 (content 1000) ] [ Corrupt ]
-
-[<Test>]
-let ``without a network the error says where the file goes`` () =
-    inFolder (fun folder ->
-        let settings = { DownloadSettings.Default with Attempts = 1 }
-        let fetch () = fetch settings (sourceOf [||]) folder
-        let error = nonNull (Assert.Throws<DownloadException>(fun () -> fetch ()))
-        Assert.That(error.Path, equalTo (Path.Combine(folder, name)))
-        Assert.That(error.Message, Does.Contain(string error.Address).And.Contain error.Path))
-
-[<Test>]
-let ``a download that is cancelled in the middle goes on later`` () =
-    inFolder (fun folder ->
-        let bytes = content 300_000
-        use server = new Server(Map [ name, bytes ], [ Stall 100_000; Serve ])
-        use source = new CancellationTokenSource()
-
-        let settings = {
-            settings server with
-                Timeout = TimeSpan.FromSeconds 60.0
-                OnProgress =
-                    fun p ->
-                        if p.Received = 100_000L then
-                            source.Cancel()
-        }
-
-        let run () = (Download.files settings (sourceOf bytes) folder source.Token).GetAwaiter().GetResult()
-        Assert.Catch<OperationCanceledException>(fun () -> run ()) |> ignore
-        Assert.That(names folder, equalTo [| name + ".part" |])
-        fetch settings (sourceOf bytes) folder
-        Assert.That(found folder, equalTo bytes)
-        Assert.That([ for _, from in server.Requests -> from ], equalTo [ 0L; 100_000L ]))
+        Assert.That(error.Message, lacking "\n"))
 
 /// A .tar.gz of files in a folder.
 let private archive (files: (string * byte[]) list) =
@@ -336,87 +221,210 @@ let private archive (files: (string * byte[]) list) =
 
     bytes.ToArray()
 
-[<Test>]
-let ``an archive is unpacked beside it, and its other files are left in it`` () =
-    inFolder (fun folder ->
-        let parts = [ "folder/a.bin", content 100_000; "folder/b.txt", [||] ]
+let tests =
+    testList "download" [
+        testCase "a file comes as it is, once: a sound one is not fetched again, another is" (fun () ->
+            inFolder (fun folder ->
+                let bytes = content 200_000
+                use server = new Server(Map [ name, bytes ], [])
+                let progress = ResizeArray()
+                let settings = { settings server with OnProgress = progress.Add }
+                fetch settings (sourceOf bytes) folder
+                Assert.That(found folder, equalTo bytes)
+                let received = [ for p in progress -> p.Received ]
+                Assert.That(received, equalTo (List.sort received))
+                let last = Seq.last progress
+                Assert.That((last.File, last.Received, last.Total), equalTo ((name, 200_000L, 200_000L)))
+                fetch settings (sourceOf bytes) folder
+                Assert.That(server.Requests.Length, equalTo 1)
+                File.WriteAllBytes(Path.Combine(folder, name), content 10)
+                fetch settings (sourceOf bytes) folder
+                Assert.That(server.Requests.Length, equalTo 2)
+                Assert.That(found folder, equalTo bytes)))
 
-        let packed =
-            archive (("../evil", content 3) :: ("folder/other", content 5) :: ("a.bin", content 7) :: parts)
+        // Each attempt goes on where the last one ended, however many there are, as long as they get further.
+        testCase "a download that is cut off or stalls goes on where it was" (fun () ->
+            let bytes = content 300_000
 
-        let source = sourceOf packed
-        let asking names = { source with Files = [ { source.Files.Head with Parts = names } ] }
-        use server = new Server(Map [ name, packed ], [])
-        let fetch names = fetch (settings server) (asking names) folder
-        let unpacked () = names (Path.Combine(folder, "folder"))
-        fetch (List.map fst parts)
+            inFolder (fun folder ->
+                Assert.That(comesBy bytes [ Truncate 100_000; Serve ] folder, equalTo [ 0; 100_000 ]))
 
-        for part, bytes in parts do
-            Assert.That(File.ReadAllBytes(Path.Combine(folder, part)), equalTo bytes)
+            inFolder (fun folder -> Assert.That(comesBy bytes [ Stall 100_000; Serve ] folder, equalTo [ 0; 100_000 ]))
+            // What had come when the connection broke may be lost on the way.
+            inFolder (fun folder -> Assert.That((comesBy bytes [ Reset 100_000; Serve ] folder).Length, equalTo 2))
 
-        Assert.That(names folder, equalTo [| name; "folder" |])
-        Assert.That(unpacked (), equalTo [| "a.bin"; "b.txt" |])
-        // What is missing is unpacked again, from the archive that is there.
-        File.Delete(Path.Combine(folder, "folder", "a.bin"))
-        fetch (List.map fst parts)
-        Assert.That(unpacked (), equalTo [| "a.bin"; "b.txt" |])
-        Assert.That(server.Requests.Length, Is.EqualTo 1)
-        let error = nonNull (Assert.Throws<DataFormatException>(fun () -> fetch [ "folder/c.bin" ]))
-        Assert.That(error.Message, Does.Contain "folder/c.bin"))
+            inFolder (fun folder ->
+                Assert.That(comesBy bytes [ Truncate 40_000 ] folder, equalTo [ 0..40_000..280_000 ]))
 
-/// The addresses and checksums of all data sets go together: each has an address of its own, over HTTPS.
-[<Test>]
-let ``every source is over HTTPS, and no two files have the same checksum`` () =
-    let sources = [ Download.mnist; Download.fashionMnist; Download.cifar10; Download.cifar100; Download.svhn ]
-    let files = sources |> List.collect (fun s -> s.Files)
+            inFolder (fun folder ->
+                let behaviours = [
+                    Status 503
+                    Truncate 0
+                    Silence
+                    Truncate 7
+                    Status 500
+                    Status 429
+                    Truncate 0
+                    Serve
+                ]
 
-    for source in sources do
-        Assert.That(source.BaseAddress.Scheme, Is.EqualTo "https")
-        Assert.That(source.BaseAddress.AbsolutePath, Does.EndWith "/")
+                Assert.That(comesBy bytes behaviours folder, equalTo [ 0; 0; 0; 0; 7; 7; 7; 7 ])))
 
-    Assert.That((files |> List.distinctBy (fun f -> f.Md5)).Length, Is.EqualTo files.Length)
+        testCase "a server that ignores the range sends all, and all is taken from the beginning" (fun () ->
+            inFolder (fun folder ->
+                let bytes = content 100_000
+                Assert.That(comesBy bytes [ Truncate 60_000; IgnoreRange ] folder, equalTo [ 0; 60_000 ]))
 
-    for file in files do
-        Assert.That(file.Md5, Does.Match "^[0-9a-f]{32}$")
+            // What was here is gone, even if it was longer.
+            inFolder (fun folder ->
+                Directory.CreateDirectory folder |> ignore
+                File.WriteAllBytes(Path.Combine(folder, name + ".part"), content 300)
+                Assert.That(comesBy (content 200) [ IgnoreRange ] folder, equalTo [ 300 ])))
 
-/// The real files, where they are, through both doors; those that are there are taken as they are.
-[<Test>]
-let ``MNIST is fetched from a server and loaded; Fashion-MNIST has other checksums`` () =
-    let shared = Vectors.shared () |> Option.map (fun shared -> Path.Combine(shared, "data", "mnist"))
+        testCase "wrong bytes, or a wrong beginning, are fetched once more and wholly" (fun () ->
+            let bytes = content 50_000
+            inFolder (fun folder -> Assert.That(comesBy bytes [ Corrupt; Serve ] folder, equalTo [ 0; 0 ]))
 
-    if not (shared |> Option.exists Directory.Exists) then
-        Assert.Ignore "Set the environment variable CNN_SHARED to a folder that holds `data/mnist`."
+            for wrong in [ content 20_000; content 50_000 |> Array.rev; content 60_000 ] do
+                inFolder (fun folder ->
+                    Directory.CreateDirectory folder |> ignore
+                    File.WriteAllBytes(Path.Combine(folder, name + ".part"), wrong)
+                    Assert.That(comesBy bytes [ Serve ] folder, equalTo [ wrong.Length; 0 ])))
 
-    let files =
-        Map [
-            for file in Download.mnist.Files -> file.Name, File.ReadAllBytes(Path.Combine(shared.Value, file.Name))
-        ]
+        // Ended between the last byte and the new name.
+        testCase "a whole partial file needs but its name" (fun () ->
+            inFolder (fun folder ->
+                let bytes = content 5000
+                Directory.CreateDirectory folder |> ignore
+                File.WriteAllBytes(Path.Combine(folder, name + ".part"), bytes)
+                Assert.That(comesBy bytes [ Serve ] folder, equalTo [ 5000 ])))
 
-    inFolder (fun folder ->
-        use server = new Server(files, [])
-        let progress = ResizeArray()
+        testCase "redirections are followed" (fun () ->
+            inFolder (fun folder ->
+                let bytes = content 5000
+                use other = new Server(Map [ "moved", bytes ], [])
+                Assert.That(comesBy bytes [ Redirect(string other.Address + "moved") ] folder, equalTo [ 0 ])))
 
-        let report = {
-            new IProgress<DownloadProgress> with
-                member _.Report p = lock progress (fun () -> progress.Add p)
-        }
+        testCase "what cannot be fetched is told with address, reason and place, in one line" (fun () ->
+            fails<DownloadException> [ "404"; "by other means" ] [ Status 404 ]
+            fails<DownloadException> [ "403" ] [ Status 403 ]
+            fails<DownloadException> [ "500" ] [ Status 500 ]
+            fails<DownloadException> [ "silent for 0.4 s" ] [ Silence ]
+            fails<DownloadException> [] [ Truncate 0 ]
+            fails<DownloadException> [] [ Truncate 10; Truncate 0 ]
+            fails<DownloadException> [ "another part" ] [ Truncate 10; WrongRange ]
+            fails<DataFormatException> [ md5 (content 1000) ] [ Corrupt ])
 
-        let split = Mnist.Download(folder, server.Address, report)
-        Assert.That((split.Train.Count, split.Test.Count), Is.EqualTo((60000, 10000)))
+        testCase "without a network the error says where the file goes" (fun () ->
+            inFolder (fun folder ->
+                let settings = { DownloadSettings.Default with Attempts = 1 }
+                let fetch () = fetch settings (sourceOf [||]) folder
+                let error = Assert.Throws<DownloadException>(fun () -> fetch ())
+                Assert.That(error.Path, equalTo (Path.Combine(folder, name)))
+                Assert.That(error.Message, both (containing (string error.Address)) (containing error.Path))))
 
-        Assert.That(
-            Seq.distinct [ for p in progress -> p.File ],
-            Is.EquivalentTo [ for f in Download.mnist.Files -> f.Name ]
-        )
+        testCase "a download that is cancelled in the middle goes on later" (fun () ->
+            inFolder (fun folder ->
+                let bytes = content 300_000
+                use server = new Server(Map [ name, bytes ], [ Stall 100_000; Serve ])
+                use source = new CancellationTokenSource()
 
-        let again = (Mnist.DownloadAsync(folder, server.Address)).GetAwaiter().GetResult()
-        Assert.That(again.Test.Count, Is.EqualTo 10000)
-        Assert.That(server.Requests.Length, Is.EqualTo 4)
-        // The format is the same: only the names of the classes differ.
-        Assert.That((FashionMnist.Load folder).Test.ClassNames[9], Is.EqualTo "Ankle boot"))
+                let settings = {
+                    settings server with
+                        Timeout = TimeSpan.FromSeconds 60.0
+                        OnProgress =
+                            fun p ->
+                                if p.Received = 100_000L then
+                                    source.Cancel()
+                }
 
-    inFolder (fun folder ->
-        use server = new Server(files, [])
-        let wrong () = FashionMnist.Download(folder, server.Address) |> ignore
-        let error = nonNull (Assert.Throws<DataFormatException>(fun () -> wrong ()))
-        Assert.That(error.Message, Does.Contain Download.fashionMnist.Files.Head.Md5))
+                let run () = (Download.files settings (sourceOf bytes) folder source.Token).GetAwaiter().GetResult()
+                Assert.Catch<OperationCanceledException>(fun () -> run ()) |> ignore
+                Assert.That(names folder, equalTo [| name + ".part" |])
+                fetch settings (sourceOf bytes) folder
+                Assert.That(found folder, equalTo bytes)
+                Assert.That([ for _, from in server.Requests -> from ], equalTo [ 0L; 100_000L ])))
+
+        testCase "an archive is unpacked beside it, and its other files are left in it" (fun () ->
+            inFolder (fun folder ->
+                let parts = [ "folder/a.bin", content 100_000; "folder/b.txt", [||] ]
+
+                let packed =
+                    archive (("../evil", content 3) :: ("folder/other", content 5) :: ("a.bin", content 7) :: parts)
+
+                let source = sourceOf packed
+                let asking names = { source with Files = [ { source.Files.Head with Parts = names } ] }
+                use server = new Server(Map [ name, packed ], [])
+                let fetch names = fetch (settings server) (asking names) folder
+                let unpacked () = names (Path.Combine(folder, "folder"))
+                fetch (List.map fst parts)
+
+                for part, bytes in parts do
+                    Assert.That(File.ReadAllBytes(Path.Combine(folder, part)), equalTo bytes)
+
+                Assert.That(names folder, equalTo [| name; "folder" |])
+                Assert.That(unpacked (), equalTo [| "a.bin"; "b.txt" |])
+                // What is missing is unpacked again, from the archive that is there.
+                File.Delete(Path.Combine(folder, "folder", "a.bin"))
+                fetch (List.map fst parts)
+                Assert.That(unpacked (), equalTo [| "a.bin"; "b.txt" |])
+                Assert.That(server.Requests.Length, equalTo 1)
+                let error = Assert.Throws<DataFormatException>(fun () -> fetch [ "folder/c.bin" ])
+                Assert.That(error.Message, containing "folder/c.bin")))
+
+        // The addresses and checksums of all data sets go together: each has an address of its own, over HTTPS.
+        testCase "every source is over HTTPS, and no two files have the same checksum" (fun () ->
+            let sources = [ Download.mnist; Download.fashionMnist; Download.cifar10; Download.cifar100; Download.svhn ]
+            let files = sources |> List.collect (fun s -> s.Files)
+
+            for source in sources do
+                Assert.That(source.BaseAddress.Scheme, equalTo "https")
+                Assert.That(source.BaseAddress.AbsolutePath, endingWith "/")
+
+            Assert.That((files |> List.distinctBy (fun f -> f.Md5)).Length, equalTo files.Length)
+
+            for file in files do
+                Assert.That(file.Md5, matching "^[0-9a-f]{32}$"))
+
+        // The real files, where they are, through both doors; those that are there are taken as they are.
+        testCase "MNIST is fetched from a server and loaded; Fashion-MNIST has other checksums" (fun () ->
+            let shared = Vectors.shared () |> Option.map (fun shared -> Path.Combine(shared, "data", "mnist"))
+
+            if not (shared |> Option.exists Directory.Exists) then
+                Assert.Ignore "Set the environment variable CNN_SHARED to a folder that holds `data/mnist`."
+
+            let files =
+                Map [
+                    for file in Download.mnist.Files ->
+                        file.Name, File.ReadAllBytes(Path.Combine(shared.Value, file.Name))
+                ]
+
+            inFolder (fun folder ->
+                use server = new Server(files, [])
+                let progress = ResizeArray()
+
+                let report = {
+                    new IProgress<DownloadProgress> with
+                        member _.Report p = lock progress (fun () -> progress.Add p)
+                }
+
+                let split = Mnist.Download(folder, server.Address, report)
+                Assert.That((split.Train.Count, split.Test.Count), equalTo ((60000, 10000)))
+
+                Assert.That(
+                    Seq.distinct [ for p in progress -> p.File ],
+                    equivalentTo [ for f in Download.mnist.Files -> f.Name ]
+                )
+
+                let again = (Mnist.DownloadAsync(folder, server.Address)).GetAwaiter().GetResult()
+                Assert.That(again.Test.Count, equalTo 10000)
+                Assert.That(server.Requests.Length, equalTo 4)
+                // The format is the same: only the names of the classes differ.
+                Assert.That((FashionMnist.Load folder).Test.ClassNames[9], equalTo "Ankle boot"))
+
+            inFolder (fun folder ->
+                use server = new Server(files, [])
+                let wrong () = FashionMnist.Download(folder, server.Address) |> ignore
+                let error = Assert.Throws<DataFormatException>(fun () -> wrong ())
+                Assert.That(error.Message, containing Download.fashionMnist.Files.Head.Md5)))
+    ]

@@ -5,9 +5,10 @@ open System
 open System.Buffers.Binary
 open System.Globalization
 open System.Threading.Tasks
-open NUnit.Framework
+open Expecto
 open Cnn
 open Cnn.FSharp
+open Cnn.Tests.Laws
 
 /// Damaged copies of each format: 500, or what CNN_FUZZ says.
 let private cases =
@@ -127,6 +128,6 @@ let survives (samples: byte[] seq) (read: byte[] -> unit) =
                 Assert.Fail(told + " raises " + string e.InnerException)
                 true
 
-        Assert.That(ended, Is.True, told + " hangs")
+        Assert.That(ended, isTrue, told + " hangs")
         let bound = 4L * max sound (1032L * int64 file.Length) + 1048576L
-        Assert.That(task.Result, Is.LessThanOrEqualTo bound, told + " takes too much memory")
+        Assert.That(task.Result, atMost bound, told + " takes too much memory")

@@ -4,13 +4,14 @@ module Cnn.Tests.Formats.JpegLaws
 open System
 open System.IO
 open FsCheck.FSharp
-open NUnit.Framework
+open Expecto
 open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Golden
 open Cnn.Tests.Laws
 open Cnn.Tests.Laws.Closeness
 open Cnn.Tests.Formats.JpegWriter
+open Cnn.Tests.Laws.Law
 
 let decode (file: byte[]) = (JpegCodec() :> IImageCodec).Decode("file", ReadOnlyMemory file)
 
@@ -115,60 +116,6 @@ let private close (bound: float) (expected: float[]) (image: Image) =
         | None -> Prop.ofTestable true
         | Some i -> false |> Prop.label $"at {i}: {expected[i]} against {actual[i]}, allowed {bound}"
 
-[<Law>]
-let ``samples are the inverse cosine transform of the coefficients, within 1`` (Sketch sketch) =
-    let c = sketch.Components.Head
-    let grey = alone sketch c
-    let _, across = blocks grey c
-    let transformed = c.Blocks |> Array.map (Array.map2 (fun step v -> float (step * v)) c.Steps >> inverse)
-
-    let expected =
-        Array.init (grey.Height * grey.Width) (fun i ->
-            let y, x = i / grey.Width, i % grey.Width
-            let samples = transformed[(y / 8) * across + x / 8]
-            clamp (Math.Round(128.0 + samples[8 * (y % 8) + x % 8])))
-
-    close 1.0 expected (decode (write grey))
-
-[<Law>]
-let ``decode ∘ encode is the identity up to quantisation: ‖error of a block‖ ≤ ½·‖steps‖``
-    (Sketch sketch)
-    (isWide: bool)
-    =
-    let below = drawing sketch.Height
-    let count = sketch.Components.Length
-    let height, width = sketch.Height, sketch.Width
-    let picture = Array.init (height * width * count) (fun i -> byte (below 64 + (i * 7) % 190))
-    let sample channel y x = picture[((min y (height - 1)) * width + min x (width - 1)) * count + channel]
-
-    let encoded channel (c: Component) =
-        let c = { c with Horizontal = 1; Vertical = 1 }
-        let across = (width + 7) / 8
-
-        let block b =
-            let row, column = 8 * (b / across), 8 * (b % across)
-
-            Array.init 64 (fun i -> float (sample channel (row + i / 8) (column + i % 8)) - 128.0)
-            |> forward
-            |> Array.map2 (fun step v -> int (Math.Round(v / float step))) c.Steps
-
-        { c with Blocks = Array.init (((height + 7) / 8) * across) block }
-
-    let file =
-        write {
-            sketch with
-                Components = List.mapi encoded sketch.Components
-                IsWide = isWide
-                Before = [ adobe 0 ]
-        }
-
-    let norm =
-        sketch.Components
-        |> Seq.map (fun c -> sqrt (float (Array.sumBy (fun q -> q * q) c.Steps)))
-        |> Seq.max
-
-    close (0.5 * norm + 1.0) (Array.map float picture) (decode file)
-
 /// A component at the size of the picture: linear between the centres of samples, the outermost repeated.
 let private enlarge sketch (c: Component) (image: Image) y x =
     let samples = image.Pixels
@@ -208,48 +155,6 @@ let private colours = [
     [], "RGB"B, false
 ]
 
-[<Law>]
-let ``a picture is its components, each enlarged linearly, in RGB`` (Sketch sketch) =
-    let before, names, isYCbCr = colours[(sketch.Height + sketch.Width) % colours.Length]
-    let image = decode (write { sketch with Before = before; Names = names })
-    let parts = sketch.Components |> List.map (fun c -> enlarge sketch c (decode (write (alone sketch c))))
-
-    let expected = [|
-        for y in 0 .. sketch.Height - 1 do
-            for x in 0 .. sketch.Width - 1 do
-                match parts with
-                | [ a; b; c ] when isYCbCr -> yield! toRgb (a y x) (b y x) (c y x) |> Array.map clamp
-                | parts -> yield! parts |> List.map (fun part -> part y x)
-    |]
-
-    // Each component is rounded to a byte, and the sum in fixed point. Thirds are rounded to 2⁻⁸ in both directions.
-    let hasThirds = most _.Horizontal sketch = 3 || most _.Vertical sketch = 3
-    let rounding = if hasThirds then 0.5 + 2.0 * 255.0 / 512.0 else 0.5
-    close (rounding * (1.0 + 1.772) + 0.6) expected image
-
-[<Law>]
-let ``scans, restart markers, fill bytes, wide tables and other segments do not change the picture``
-    (Sketch sketch)
-    (restart: byte)
-    =
-    let comment = segment 0xFEuy [| 0xFFuy; 0xD9uy |]
-    let expected = pixels (decode (write sketch))
-
-    all [
-        for coding in [ Interleaved; Separate; Progressive ] do
-            for interval in [ 0; 1 + int restart % 5; 40 ] do
-                let sketch = {
-                    sketch with
-                        Coding = coding
-                        Restart = interval
-                        Fill = interval % 3
-                        IsWide = interval > 0
-                        Before = [ comment; segment 0xEBuy [||]; exif false 1 ]
-                }
-
-                same expected (pixels (decode (write sketch)))
-    ]
-
 /// Where orientation puts row r, column c of a stored picture of h×w: CIPA DC-008 (Exif 2.32), section 4.6.4 A.
 let private upright orientation h w r c =
     match orientation with
@@ -262,22 +167,118 @@ let private upright orientation h w r c =
     | 8 -> w - 1 - c, r
     | _ -> r, c
 
-[<Law>]
-let ``pictures are turned upright as EXIF says, in both byte orders`` (Sketch sketch) (isLittleEndian: bool) =
-    let stored = decode (write sketch)
-    let pixel (image: Image) y x = image.Pixels.Slice((y * image.Width + x) * image.Channels, image.Channels).ToArray()
+let tests =
+    testList "JPEG" [
+        testProperty "samples are the inverse cosine transform of the coefficients, within 1" (fun (Sketch sketch) ->
+            let c = sketch.Components.Head
+            let grey = alone sketch c
+            let _, across = blocks grey c
+            let transformed = c.Blocks |> Array.map (Array.map2 (fun step v -> float (step * v)) c.Steps >> inverse)
 
-    all [
-        for orientation in 0..9 do
-            let image = decode (write { sketch with Before = [ exif isLittleEndian orientation ] })
-            let isTurned = orientation >= 5 && orientation <= 8
-            let h, w = stored.Height, stored.Width
-            same (if isTurned then w, h else h, w) (image.Height, image.Width)
+            let expected =
+                Array.init (grey.Height * grey.Width) (fun i ->
+                    let y, x = i / grey.Width, i % grey.Width
+                    let samples = transformed[(y / 8) * across + x / 8]
+                    clamp (Math.Round(128.0 + samples[8 * (y % 8) + x % 8])))
 
-            same
-                true
-                (Seq.allPairs (seq { 0 .. h - 1 }) (seq { 0 .. w - 1 })
-                 |> Seq.forall (fun (r, c) ->
-                     let y, x = upright orientation h w r c
-                     pixel stored r c = pixel image y x))
+            close 1.0 expected (decode (write grey)))
+
+        testProperty
+            "decode ∘ encode is the identity up to quantisation: ‖error of a block‖ ≤ ½·‖steps‖"
+            (fun (Sketch sketch) (isWide: bool) ->
+                let below = drawing sketch.Height
+                let count = sketch.Components.Length
+                let height, width = sketch.Height, sketch.Width
+                let picture = Array.init (height * width * count) (fun i -> byte (below 64 + (i * 7) % 190))
+                let sample channel y x = picture[((min y (height - 1)) * width + min x (width - 1)) * count + channel]
+
+                let encoded channel (c: Component) =
+                    let c = { c with Horizontal = 1; Vertical = 1 }
+                    let across = (width + 7) / 8
+
+                    let block b =
+                        let row, column = 8 * (b / across), 8 * (b % across)
+
+                        Array.init 64 (fun i -> float (sample channel (row + i / 8) (column + i % 8)) - 128.0)
+                        |> forward
+                        |> Array.map2 (fun step v -> int (Math.Round(v / float step))) c.Steps
+
+                    { c with Blocks = Array.init (((height + 7) / 8) * across) block }
+
+                let file =
+                    write {
+                        sketch with
+                            Components = List.mapi encoded sketch.Components
+                            IsWide = isWide
+                            Before = [ adobe 0 ]
+                    }
+
+                let norm =
+                    sketch.Components
+                    |> Seq.map (fun c -> sqrt (float (Array.sumBy (fun q -> q * q) c.Steps)))
+                    |> Seq.max
+
+                close (0.5 * norm + 1.0) (Array.map float picture) (decode file))
+
+        testProperty "a picture is its components, each enlarged linearly, in RGB" (fun (Sketch sketch) ->
+            let before, names, isYCbCr = colours[(sketch.Height + sketch.Width) % colours.Length]
+            let image = decode (write { sketch with Before = before; Names = names })
+            let parts = sketch.Components |> List.map (fun c -> enlarge sketch c (decode (write (alone sketch c))))
+
+            let expected = [|
+                for y in 0 .. sketch.Height - 1 do
+                    for x in 0 .. sketch.Width - 1 do
+                        match parts with
+                        | [ a; b; c ] when isYCbCr -> yield! toRgb (a y x) (b y x) (c y x) |> Array.map clamp
+                        | parts -> yield! parts |> List.map (fun part -> part y x)
+            |]
+
+            // Each component is rounded to a byte, and the sum in fixed point. Thirds are rounded to 2⁻⁸ in both directions.
+            let hasThirds = most _.Horizontal sketch = 3 || most _.Vertical sketch = 3
+            let rounding = if hasThirds then 0.5 + 2.0 * 255.0 / 512.0 else 0.5
+            close (rounding * (1.0 + 1.772) + 0.6) expected image)
+
+        testProperty
+            "scans, restart markers, fill bytes, wide tables and other segments do not change the picture"
+            (fun (Sketch sketch) (restart: byte) ->
+                let comment = segment 0xFEuy [| 0xFFuy; 0xD9uy |]
+                let expected = pixels (decode (write sketch))
+
+                all [
+                    for coding in [ Interleaved; Separate; Progressive ] do
+                        for interval in [ 0; 1 + int restart % 5; 40 ] do
+                            let sketch = {
+                                sketch with
+                                    Coding = coding
+                                    Restart = interval
+                                    Fill = interval % 3
+                                    IsWide = interval > 0
+                                    Before = [ comment; segment 0xEBuy [||]; exif false 1 ]
+                            }
+
+                            same expected (pixels (decode (write sketch)))
+                ])
+
+        testProperty
+            "pictures are turned upright as EXIF says, in both byte orders"
+            (fun (Sketch sketch) (isLittleEndian: bool) ->
+                let stored = decode (write sketch)
+
+                let pixel (image: Image) y x =
+                    image.Pixels.Slice((y * image.Width + x) * image.Channels, image.Channels).ToArray()
+
+                all [
+                    for orientation in 0..9 do
+                        let image = decode (write { sketch with Before = [ exif isLittleEndian orientation ] })
+                        let isTurned = orientation >= 5 && orientation <= 8
+                        let h, w = stored.Height, stored.Width
+                        same (if isTurned then w, h else h, w) (image.Height, image.Width)
+
+                        same
+                            true
+                            (Seq.allPairs (seq { 0 .. h - 1 }) (seq { 0 .. w - 1 })
+                             |> Seq.forall (fun (r, c) ->
+                                 let y, x = upright orientation h w r c
+                                 pixel stored r c = pixel image y x))
+                ])
     ]

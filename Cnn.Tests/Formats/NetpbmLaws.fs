@@ -3,12 +3,13 @@ module Cnn.Tests.Formats.NetpbmLaws
 
 open System
 open System.Text
-open NUnit.Framework
+open Expecto
 open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Laws
 open Cnn.Tests.Laws.Closeness
 open Cnn.Tests.Formats.PngLaws
+open Cnn.Tests.Laws.Law
 
 let private decode (bytes: byte[]) = Netpbm.decode "file" (ReadOnlyMemory bytes)
 let private ascii (text: string) = Encoding.ASCII.GetBytes text
@@ -60,72 +61,74 @@ let private expected (p: Planes) format (most: int, samples: int[]) =
     let channels = if format % 3 = 0 then 3 else 1
     Image.Of(p.ImageSize.Height, p.ImageSize.Width, channels, ReadOnlySpan(Array.map eight samples))
 
-[<Law>]
-let ``each of the six formats is read as its description says`` (p: Planes) =
-    all [
-        for format in 1..6 do
-            let picture = draw p format
-            exact (view (expected p format picture)) (view (decode (write p format picture)))
+let tests =
+    testList "netpbm" [
+        testProperty "each of the six formats is read as its description says" (fun (p: Planes) ->
+            all [
+                for format in 1..6 do
+                    let picture = draw p format
+                    exact (view (expected p format picture)) (view (decode (write p format picture)))
+            ])
+
+        testProperty "decode ∘ encode is the identity on grey and RGB" (fun (p: Planes) ->
+            all [
+                for image in images p do
+                    if image.Channels % 2 = 1 then
+                        exact (view image) (view (decode (Netpbm.encode image)))
+            ])
+
+        testCase "pictures with alpha are not written" (fun () ->
+            for channels in [ 2; 4 ] do
+                let image = Image.Of(1, 1, channels, ReadOnlySpan(Array.zeroCreate channels))
+                Assert.Throws<ShapeException>(fun () -> Netpbm.encode image |> ignore) |> ignore)
+
+        testCase "a comment may stand for the white space before binary pixels" (fun () ->
+            Assert.That(view (text "P5 1 1 255# 9\nA"), equalTo (view (Image.Of(1, 1, 1, ReadOnlySpan [| 65uy |])))))
+
+        testTheory
+            "what is wrong is refused with its offset"
+            [
+                "", 0
+                "P", 0
+                "P7 1 1 1 1", 0
+                "P51 1 255 A", 2
+                "P5 0 1 255 A", 3
+                "P5 1 -1 255 A", 5
+                "P5 1 1 0 A", 7
+                "P5 1 1 65536 A", 7
+                "P5 1x 1 255 A", 4
+                "P5 1 1", 6
+                "P5 1 1 # ", 9
+                "P5 99999999999999999999 1 255 A", 3
+                "P5 2147483647 2147483647 255 A", 2
+                "P6 2147483647 1 255 A", 2
+                "P5 2 1 255 A", 11
+                "P5 1 1 256 A", 11
+                "P5 1 1 9 A", 9
+                "P4 9 1 A", 7
+                "P1 2 1 12", 8
+                "P1 2 1 1", 8
+                "P2 2 1 9 1", 8
+                "P2 2 1 9 1 ", 11
+                "P2 2 1 9 1 10", 11
+                "P3 1 1 9 1 2 x", 13
+            ]
+            (fun (file: string, offset: int) ->
+                let error = Assert.Throws<DataFormatException>(fun () -> text file |> ignore)
+                Assert.That(error.Offset, equalTo (int64 offset), error.Message))
+
+        testCase "damaged files of every format give a picture or a DataFormatException" (fun () ->
+            let planes seed = {
+                ImageSize = { Height = 5 + seed; Width = 11 }
+                KernelSize = Size.Square 1
+                OtherSize = Size.Square 1
+                Seed = seed
+            }
+
+            Fuzzing.survives
+                [
+                    for seed in 0..5 do
+                        for format in 1..6 -> write (planes seed) format (draw (planes seed) format)
+                ]
+                (fun bytes -> decode bytes |> ignore))
     ]
-
-[<Law>]
-let ``decode ∘ encode is the identity on grey and RGB`` (p: Planes) =
-    all [
-        for image in images p do
-            if image.Channels % 2 = 1 then
-                exact (view image) (view (decode (Netpbm.encode image)))
-    ]
-
-[<Test>]
-let ``pictures with alpha are not written`` () =
-    for channels in [ 2; 4 ] do
-        let image = Image.Of(1, 1, channels, ReadOnlySpan(Array.zeroCreate channels))
-        Assert.Throws<ShapeException>(fun () -> Netpbm.encode image |> ignore) |> ignore
-
-[<Test>]
-let ``a comment may stand for the white space before binary pixels`` () =
-    Assert.That(view (text "P5 1 1 255# 9\nA"), equalTo (view (Image.Of(1, 1, 1, ReadOnlySpan [| 65uy |]))))
-
-[<TestCase("", 0)>]
-[<TestCase("P", 0)>]
-[<TestCase("P7 1 1 1 1", 0)>]
-[<TestCase("P51 1 255 A", 2)>]
-[<TestCase("P5 0 1 255 A", 3)>]
-[<TestCase("P5 1 -1 255 A", 5)>]
-[<TestCase("P5 1 1 0 A", 7)>]
-[<TestCase("P5 1 1 65536 A", 7)>]
-[<TestCase("P5 1x 1 255 A", 4)>]
-[<TestCase("P5 1 1", 6)>]
-[<TestCase("P5 1 1 # ", 9)>]
-[<TestCase("P5 99999999999999999999 1 255 A", 3)>]
-[<TestCase("P5 2147483647 2147483647 255 A", 2)>]
-[<TestCase("P6 2147483647 1 255 A", 2)>]
-[<TestCase("P5 2 1 255 A", 11)>]
-[<TestCase("P5 1 1 256 A", 11)>]
-[<TestCase("P5 1 1 9 A", 9)>]
-[<TestCase("P4 9 1 A", 7)>]
-[<TestCase("P1 2 1 12", 8)>]
-[<TestCase("P1 2 1 1", 8)>]
-[<TestCase("P2 2 1 9 1", 8)>]
-[<TestCase("P2 2 1 9 1 ", 11)>]
-[<TestCase("P2 2 1 9 1 10", 11)>]
-[<TestCase("P3 1 1 9 1 2 x", 13)>]
-let ``what is wrong is refused with its offset`` (file: string) (offset: int) =
-    let error = nonNull (Assert.Throws<DataFormatException>(fun () -> text file |> ignore))
-    Assert.That(error.Offset, Is.EqualTo(int64 offset), error.Message)
-
-[<Test>]
-let ``damaged files of every format give a picture or a DataFormatException`` () =
-    let planes seed = {
-        ImageSize = { Height = 5 + seed; Width = 11 }
-        KernelSize = Size.Square 1
-        OtherSize = Size.Square 1
-        Seed = seed
-    }
-
-    Fuzzing.survives
-        [
-            for seed in 0..5 do
-                for format in 1..6 -> write (planes seed) format (draw (planes seed) format)
-        ]
-        (fun bytes -> decode bytes |> ignore)

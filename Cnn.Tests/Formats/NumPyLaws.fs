@@ -7,11 +7,12 @@ open System.IO.Compression
 open System.Text
 open FsCheck
 open FsCheck.FSharp
-open NUnit.Framework
+open Expecto
 open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Laws
 open Cnn.Tests.Laws.Closeness
+open Cnn.Tests.Laws.Law
 
 let private types = [
     ElementType.Boolean
@@ -56,55 +57,13 @@ let private content (array: NamedArray) =
 
 let private read name (bytes: byte[]) = NumPy.readNpy "file" name (ReadOnlyMemory bytes)
 
-[<Law>]
-let ``readNpy ∘ writeNpy is the identity`` (seed: int) =
-    let array = arrayOf seed "a"
-    same (content array) (content (read "a" (NumPy.writeNpy array)))
-
-[<Law>]
-let ``readNpz ∘ writeNpz is the identity, and equal contents are equal bytes`` (seed: int) (count: byte) =
-    let arrays = [ for i in 0 .. int count % 5 -> arrayOf (seed + i) ("layer_" + string i + "/kernel") ]
-    let bytes = NumPy.writeNpz arrays
-
-    all [
-        same (List.map content arrays) (List.map content (NumPy.readNpz "file" bytes))
-        same bytes (NumPy.writeNpz arrays)
-    ]
-
 /// A .npy file of a header and data.
 let private npy (major: byte) (header: string) (data: byte[]) =
     let length = BitConverter.GetBytes header.Length
     let length = if major = 1uy then Array.truncate 2 length else length
     Array.concat [ [| 0x93uy |]; "NUMPY"B; [| major; 0uy |]; length; Encoding.Latin1.GetBytes header; data ]
 
-[<Law>]
-let ``column-major elements are read row-major: a[i,j,k] stands at i + n(j + mk)`` (rows: Rows) =
-    let n, m, l = rows.Count, rows.Features, 1 + rows.Seed % 3
-    let header = $"{{'fortran_order': True, 'shape': ({n}, {m}, {l}), 'descr': '<u2'}}"
-    let data = [| for at in 0 .. n * m * l - 1 -> uint16 at |] |> Array.collect BitConverter.GetBytes
-
-    let expected =
-        Tensor.init (Shape.Of(n, m, l)) (fun p -> float32 (p / (m * l) + n * (p / l % m + m * (p % l))))
-
-    exact expected (NamedArray.toTensor "file" (read "a" (npy 1uy header data)))
-
-[<Law>]
-let ``the larger byte may come first, in any version`` (values: NormalFloat list) =
-    let values = [| for v in values -> v.Get |]
-
-    let bytes order =
-        values
-        |> Array.collect (fun v -> let b = BitConverter.GetBytes v in (if order = '>' then Array.rev b else b))
-
-    all [
-        for order in [ '<'; '>' ] do
-            for version in [ 1uy; 2uy; 3uy ] do
-                let header = $"{{ \"descr\":'{order}f8','shape':({values.Length}L,),'fortran_order':False }}   \n"
-                let array = read "a" (npy version header (bytes order))
-                exact (Tensor.ofArray (Shape.Of values.Length) values) (NamedArray.toTensor "file" array)
-    ]
-
-let private refusal (bytes: byte[]) = nonNull (Assert.Throws<DataFormatException>(fun () -> read "a" bytes |> ignore))
+let private refusal (bytes: byte[]) = Assert.Throws<DataFormatException>(fun () -> read "a" bytes |> ignore)
 
 let private header descr order shape = $"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}\n"
 
@@ -135,19 +94,6 @@ let private badHeaders = [
     String(' ', 10_001), "at most 10000"
 ]
 
-[<Test>]
-let ``a header is refused by name`` () =
-    for header, word in badHeaders do
-        Assert.That((refusal (npy 2uy header (Array.zeroCreate 4))).Message, Does.Contain word, header)
-
-[<Test>]
-let ``magic and version are refused with their offset`` () =
-    let sound = npy 1uy (header "'<f4'" "False" "()") (Array.zeroCreate 4)
-    Assert.That((read "a" sound).Shape, equalTo (Shape.Of()))
-    Assert.That((refusal (Array.updateAt 0 0uy sound)).Offset, Is.EqualTo 0L)
-    Assert.That((refusal (Array.updateAt 6 4uy sound)).Offset, Is.EqualTo 6L)
-    Assert.That((refusal (Array.truncate (sound.Length - 1) sound)).Offset, Is.EqualTo(int64 sound.Length - 4L))
-
 let private zip (entries: (string * byte[]) list) =
     use target = new MemoryStream()
 
@@ -160,75 +106,127 @@ let private zip (entries: (string * byte[]) list) =
     target.ToArray()
 
 let private archiveRefusal bytes =
-    (nonNull (Assert.Throws<DataFormatException>(fun () -> NumPy.readNpz "file" bytes |> ignore))).Message
+    ((Assert.Throws<DataFormatException>(fun () -> NumPy.readNpz "file" bytes |> ignore))).Message
 
-[<Test>]
-let ``a compressed archive is read, a bomb, a twin and a changed byte are not`` () =
-    let array = arrayOf 8 "x"
-    let entry = NumPy.writeNpy array
+let tests =
+    testList "NumPy" [
+        testProperty "readNpy ∘ writeNpy is the identity" (fun (seed: int) ->
+            let array = arrayOf seed "a"
+            same (content array) (content (read "a" (NumPy.writeNpy array))))
 
-    Assert.That(
-        List.map content (NumPy.readNpz "file" (zip [ "x.npy", entry; "README", entry ])),
-        equalTo [ content array ]
-    )
+        testProperty
+            "readNpz ∘ writeNpz is the identity, and equal contents are equal bytes"
+            (fun (seed: int) (count: byte) ->
+                let arrays = [ for i in 0 .. int count % 5 -> arrayOf (seed + i) ("layer_" + string i + "/kernel") ]
+                let bytes = NumPy.writeNpz arrays
 
-    let zeros = npy 1uy (header "'|u1'" "False" "(80000000,)") (Array.zeroCreate 80000000)
-    Assert.That(archiveRefusal (zip [ "x.npy", zeros ]), Does.Contain "100 times")
-    Assert.That(archiveRefusal (zip [ "x.npy", entry; "x.npy", entry ]), Does.Contain "twice")
-    Assert.That(archiveRefusal entry, Does.Contain "ZIP")
+                all [
+                    same (List.map content arrays) (List.map content (NumPy.readNpz "file" bytes))
+                    same bytes (NumPy.writeNpz arrays)
+                ])
 
-    let stored =
-        NumPy.writeNpz [ { array with Type = ElementType.UInt8; Shape = Shape.Of array.Data.Length } ]
+        testProperty "column-major elements are read row-major: a[i,j,k] stands at i + n(j + mk)" (fun (rows: Rows) ->
+            let n, m, l = rows.Count, rows.Features, 1 + rows.Seed % 3
+            let header = $"{{'fortran_order': True, 'shape': ({n}, {m}, {l}), 'descr': '<u2'}}"
+            let data = [| for at in 0 .. n * m * l - 1 -> uint16 at |] |> Array.collect BitConverter.GetBytes
 
-    let at = MemoryExtensions.IndexOf(ReadOnlySpan stored, array.Data.Span)
-    Assert.That(archiveRefusal (Array.updateAt at (stored[at] ^^^ 1uy) stored), Does.Contain "checksum")
+            let expected =
+                Tensor.init (Shape.Of(n, m, l)) (fun p -> float32 (p / (m * l) + n * (p / l % m + m * (p % l))))
 
-[<Test>]
-let ``what NumPy has no elements for, has gaps, or has one name twice is not written`` () =
-    let array = arrayOf 8 "x"
+            exact expected (NamedArray.toTensor "file" (read "a" (npy 1uy header data))))
 
-    let refused (words: string) (act: unit -> byte[]) =
-        Assert.That(
-            (Assert.Catch<ArgumentException>(fun () -> act () |> ignore) |> nonNull).Message,
-            Does.Contain words
-        )
+        testProperty "the larger byte may come first, in any version" (fun (values: NormalFloat list) ->
+            let values = [| for v in values -> v.Get |]
 
-    for bad in [ ElementType.BFloat16; ElementType.Float8E4M3; ElementType.Float4 ] do
-        refused ("no elements of type " + string bad) (fun () -> NumPy.writeNpy { array with Type = bad })
+            let bytes order =
+                values
+                |> Array.collect (fun v -> let b = BitConverter.GetBytes v in (if order = '>' then Array.rev b else b))
 
-    let longer = { array with Data = ReadOnlyMemory(Array.append (array.Data.ToArray()) [| 0uy |]) }
-    refused (string longer.Data.Length + " bytes") (fun () -> NumPy.writeNpy longer)
-    refused "Two arrays are named x" (fun () -> NumPy.writeNpz [ array; array ])
+            all [
+                for order in [ '<'; '>' ] do
+                    for version in [ 1uy; 2uy; 3uy ] do
+                        let header =
+                            $"{{ \"descr\":'{order}f8','shape':({values.Length}L,),'fortran_order':False }}   \n"
 
-[<Test>]
-let ``damaged files give arrays or a DataFormatException`` () =
-    let arrays = [ for seed in 1..6 -> arrayOf seed ("a" + string seed) ]
-    Fuzzing.survives (List.map NumPy.writeNpy arrays) (read "a" >> ignore)
-    let archives = [ NumPy.writeNpz arrays; zip [ for a in arrays -> a.Name + ".npy", NumPy.writeNpy a ] ]
-    Fuzzing.survives archives (NumPy.readNpz "file" >> ignore)
+                        let array = read "a" (npy version header (bytes order))
+                        exact (Tensor.ofArray (Shape.Of values.Length) values) (NamedArray.toTensor "file" array)
+            ])
 
-[<Test>]
-let ``NumPy reads what we write and writes the same bytes; we read what it writes`` () =
-    // So long a header that the room that NumPy leaves for growth decides its length.
-    let long = {
-        Name = "long"
-        Shape = Shape.Of [| 1000; 0; yield! Array.create 16 1 |]
-        Type = ElementType.Float32
-        Data = ReadOnlyMemory.Empty
-        Offset = 0L
-    }
+        testCase "a header is refused by name" (fun () ->
+            for header, word in badHeaders do
+                Assert.That((refusal (npy 2uy header (Array.zeroCreate 4))).Message, containing word, header))
 
-    let arrays = long :: [ for seed in 1..60 -> arrayOf seed ("layer_" + string seed + "/kernel") ]
+        testCase "magic and version are refused with their offset" (fun () ->
+            let sound = npy 1uy (header "'<f4'" "False" "()") (Array.zeroCreate 4)
+            Assert.That((read "a" sound).Shape, equalTo (Shape.Of()))
+            Assert.That((refusal (Array.updateAt 0 0uy sound)).Offset, equalTo 0L)
+            Assert.That((refusal (Array.updateAt 6 4uy sound)).Offset, equalTo 6L)
+            Assert.That((refusal (Array.truncate (sound.Length - 1) sound)).Offset, equalTo (int64 sound.Length - 4L)))
 
-    Python.script
-        [ "numpy" ]
-        "numpy_check.py"
-        (fun folder ->
-            File.WriteAllBytes(Path.Combine(folder, "ours.npz"), NumPy.writeNpz arrays)
+        testCase "a compressed archive is read, a bomb, a twin and a changed byte are not" (fun () ->
+            let array = arrayOf 8 "x"
+            let entry = NumPy.writeNpy array
 
-            for array in arrays do
-                File.WriteAllBytes(Path.Combine(folder, array.Name.Replace('/', '-') + ".npy"), NumPy.writeNpy array))
-        (fun folder _ ->
-            for file in [ "theirs.npz"; "compressed.npz"; "fortran.npz" ] do
-                let found = NumPy.readNpz file (File.ReadAllBytes(Path.Combine(folder, file)))
-                Assert.That(List.map content found, equalTo (List.map content arrays), file))
+            Assert.That(
+                List.map content (NumPy.readNpz "file" (zip [ "x.npy", entry; "README", entry ])),
+                equalTo [ content array ]
+            )
+
+            let zeros = npy 1uy (header "'|u1'" "False" "(80000000,)") (Array.zeroCreate 80000000)
+            Assert.That(archiveRefusal (zip [ "x.npy", zeros ]), containing "100 times")
+            Assert.That(archiveRefusal (zip [ "x.npy", entry; "x.npy", entry ]), containing "twice")
+            Assert.That(archiveRefusal entry, containing "ZIP")
+
+            let stored =
+                NumPy.writeNpz [ { array with Type = ElementType.UInt8; Shape = Shape.Of array.Data.Length } ]
+
+            let at = MemoryExtensions.IndexOf(ReadOnlySpan stored, array.Data.Span)
+            Assert.That(archiveRefusal (Array.updateAt at (stored[at] ^^^ 1uy) stored), containing "checksum"))
+
+        testCase "what NumPy has no elements for, has gaps, or has one name twice is not written" (fun () ->
+            let array = arrayOf 8 "x"
+
+            let refused (words: string) (act: unit -> byte[]) =
+                Assert.That((Assert.Catch<ArgumentException>(fun () -> act () |> ignore)).Message, containing words)
+
+            for bad in [ ElementType.BFloat16; ElementType.Float8E4M3; ElementType.Float4 ] do
+                refused ("no elements of type " + string bad) (fun () -> NumPy.writeNpy { array with Type = bad })
+
+            let longer = { array with Data = ReadOnlyMemory(Array.append (array.Data.ToArray()) [| 0uy |]) }
+            refused (string longer.Data.Length + " bytes") (fun () -> NumPy.writeNpy longer)
+            refused "Two arrays are named x" (fun () -> NumPy.writeNpz [ array; array ]))
+
+        testCase "damaged files give arrays or a DataFormatException" (fun () ->
+            let arrays = [ for seed in 1..6 -> arrayOf seed ("a" + string seed) ]
+            Fuzzing.survives (List.map NumPy.writeNpy arrays) (read "a" >> ignore)
+            let archives = [ NumPy.writeNpz arrays; zip [ for a in arrays -> a.Name + ".npy", NumPy.writeNpy a ] ]
+            Fuzzing.survives archives (NumPy.readNpz "file" >> ignore))
+
+        testCase "NumPy reads what we write and writes the same bytes; we read what it writes" (fun () ->
+            // So long a header that the room that NumPy leaves for growth decides its length.
+            let long = {
+                Name = "long"
+                Shape = Shape.Of [| 1000; 0; yield! Array.create 16 1 |]
+                Type = ElementType.Float32
+                Data = ReadOnlyMemory.Empty
+                Offset = 0L
+            }
+
+            let arrays = long :: [ for seed in 1..60 -> arrayOf seed ("layer_" + string seed + "/kernel") ]
+
+            Python.script
+                [ "numpy" ]
+                "numpy_check.py"
+                (fun folder ->
+                    File.WriteAllBytes(Path.Combine(folder, "ours.npz"), NumPy.writeNpz arrays)
+
+                    for array in arrays do
+                        File.WriteAllBytes(
+                            Path.Combine(folder, array.Name.Replace('/', '-') + ".npy"),
+                            NumPy.writeNpy array
+                        ))
+                (fun folder _ ->
+                    for file in [ "theirs.npz"; "compressed.npz"; "fortran.npz" ] do
+                        let found = NumPy.readNpz file (File.ReadAllBytes(Path.Combine(folder, file)))
+                        Assert.That(List.map content found, equalTo (List.map content arrays), file)))
+    ]

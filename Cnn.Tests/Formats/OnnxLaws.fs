@@ -7,12 +7,13 @@ open System.Text.Json
 open System.Text.RegularExpressions
 open FsCheck
 open FsCheck.FSharp
-open NUnit.Framework
+open Expecto
 open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Laws
 open Cnn.Tests.Laws.Closeness
 open Cnn.Tests.Formats.OnnxReader
+open Cnn.Tests.Laws.Law
 
 let private orders = [ ChannelOrder.ChannelsFirst; ChannelOrder.ChannelsLast ]
 
@@ -62,101 +63,6 @@ let private agrees order (network: Network<float>) x =
 
     near 1e-6 (tensor (outside order (Network.predict network x))) (tensor (run model (outside order x)))
 
-[<Law>]
-let ``evaluating the file is predicting, channels first or last`` (Net(network, x)) =
-    all [ for order in orders -> agrees order network x ]
-
-[<Law>]
-let ``a network over vectors is the same in either order`` (rows: Rows) =
-    let dense = { Dense.Default with Units = 3; Activation = Cnn.Activation.Softmax }
-
-    let network = build rows.Seed (Shape.Of rows.Features) [ BatchNorm BatchNorm.Default; Dense dense ]
-
-    let x = Draw.reals rows.Seed (network.Input.Batch rows.Count)
-
-    all [
-        for order in orders do
-            yield agrees order network x
-        yield same (Onnx.encode orders[0] [] network) (Onnx.encode orders[1] [] network)
-    ]
-
-[<Law>]
-let ``names are C identifiers, made once, before they are used; constants are no inputs; shapes are told``
-    (Net(network, x))
-    =
-    let identifier = Regex "^[A-Za-z_][A-Za-z0-9_]*$"
-
-    all [
-        for order in orders do
-            let model = read (Onnx.encode order [] network)
-            let constants = model.Constants |> List.map fst
-            let made = [ "input" ] @ constants @ (model.Nodes |> List.collect (fun node -> node.Outputs))
-            let dims (t: Tensor<float>) = 0L :: ((outside order t).Dims.Tail |> List.map int64)
-
-            yield same (7L, 13L) (model.Version, model.Opset)
-            yield same (List.distinct made) made
-            yield same [] (made |> List.filter (fun name -> not (identifier.IsMatch name)))
-            yield same [ "input", dims x ] model.Inputs
-            yield same [ "output", dims (Network.predict network x) ] model.Outputs
-
-            for name, value in model.Constants do
-                yield same (List.fold (*) 1 value.Dims) value.Data.Length
-                yield same true (model.Nodes |> List.exists (fun node -> List.contains name node.Inputs))
-
-            let known (node: Node) = List.takeWhile ((<>) (List.head node.Outputs)) made
-
-            for node in model.Nodes do
-                yield same [] (node.Inputs |> List.except (known node))
-    ]
-
-[<Law>]
-let ``float32 weights are in the file bit for bit`` (Net(network, _)) =
-    let single: Network<float32> = {
-        Layer = Layers.ofSpecs (network.Layer.Parts |> List.map (fun part -> part.Spec))
-        Input = network.Input
-        Parameters = network.Parameters |> List.map (Tensor.map float32)
-        State = network.State |> List.map (Tensor.map float32)
-    }
-
-    same (Onnx.encode ChannelOrder.ChannelsFirst [] network) (Onnx.encode ChannelOrder.ChannelsFirst [] single)
-
-[<Law>]
-let ``class names stand in the metadata as a JSON array`` (Net(network, _)) (names: NonEmptyString list) =
-    let names =
-        [ for name in names -> String.filter (Char.IsSurrogate >> not) name.Get ] @ [ "Größe \"π\"\n"; "" ]
-
-    let metadata = (read (Onnx.encode ChannelOrder.ChannelsFirst names network)).Metadata
-
-    use json = JsonDocument.Parse metadata["class_names"]
-    same names [ for name in json.RootElement.EnumerateArray() -> nonNull (name.GetString()) ]
-
-[<Test>]
-let ``what ONNX has no operator for is named`` () =
-    let custom: Layer<float32> =
-        Layer.create "Sobel" 0 0 0 id (fun _ _ -> [], []) (fun _ _ _ x -> {
-            Output = x
-            State = []
-            Pullback = fun ȳ -> [], ȳ
-        })
-
-    let encode (layer: Layer<float32>) input =
-        Onnx.encode ChannelOrder.ChannelsFirst [] (Network.create (Key.ofSeed 0) input layer) |> ignore
-
-    let unknown = Assert.Throws<ArgumentException>(fun () -> encode custom (Shape.Of(4, 5, 1)))
-    Assert.That((nonNull unknown).Message, Does.Contain "Sobel")
-    Assert.Throws<ShapeException>(fun () -> encode (Layers.flatten ()) (Shape.Of(4, 5))) |> ignore
-
-[<Test>]
-let ``a weight beyond float32 is named`` () =
-    let network: Network<float> = Network.create (Key.ofSeed 0) (Shape.Of 2) (Layers.dense 1)
-
-    let large = { network with Parameters = network.Parameters |> List.map (Tensor.map (fun _ -> 1e300)) }
-
-    let error =
-        Assert.Throws<ArgumentException>(fun () -> Onnx.encode ChannelOrder.ChannelsFirst [] large |> ignore)
-
-    Assert.That((nonNull error).Message, Does.Contain "dense_kernel")
-
 /// One network for OpenCV: the file, a batch, and what the library says of it.
 let private writeCase folder name order (network: Network<float32>) (x: Tensor<float32>) =
     let floats (t: Tensor<float32>) =
@@ -181,24 +87,115 @@ let private single (network: Network<float>) : Network<float32> = {
 }
 
 let private openCv write =
-    Python.script [ "cv2"; "numpy" ] "onnx_check.py" write (fun _ output -> TestContext.Out.Write output)
+    Python.script [ "cv2"; "numpy" ] "onnx_check.py" write (fun _ output -> printfn "%s" output)
 
-[<Test>]
-let ``OpenCV predicts the same for every architecture`` () =
-    openCv (fun folder ->
-        for architecture in Architectures.all do
-            for order in orders do
-                let network: Network<float32> = Architectures.build 7 architecture
-                let x = Draw.reals 3 (network.Input.Batch 3)
-                writeCase folder (architecture.Name + "_" + string order) order network x)
+let tests =
+    testList "ONNX" [
+        testProperty "evaluating the file is predicting, channels first or last" (fun (Net(network, x)) ->
+            all [ for order in orders -> agrees order network x ])
 
-[<Test>]
-let ``OpenCV predicts the same for networks of any layers`` () =
-    let plans = Gen.sampleWithSeed (Rnd 1UL) 30 200 (Generate.plan 1 6)
+        testProperty "a network over vectors is the same in either order" (fun (rows: Rows) ->
+            let dense = { Dense.Default with Units = 3; Activation = Cnn.Activation.Softmax }
 
-    openCv (fun folder ->
-        plans
-        |> Array.iteri (fun i (Net(network, x)) ->
-            let order = orders[i % 2]
-            TestContext.Out.WriteLine $"case{i}: %A{plans[i]}"
-            writeCase folder ("case" + string i) order (single network) (Tensor.map float32 x)))
+            let network = build rows.Seed (Shape.Of rows.Features) [ BatchNorm BatchNorm.Default; Dense dense ]
+
+            let x = Draw.reals rows.Seed (network.Input.Batch rows.Count)
+
+            all [
+                for order in orders do
+                    yield agrees order network x
+                yield same (Onnx.encode orders[0] [] network) (Onnx.encode orders[1] [] network)
+            ])
+
+        testProperty
+            "names are C identifiers, made once, before they are used; constants are no inputs; shapes are told"
+            (fun (Net(network, x)) ->
+                let identifier = Regex "^[A-Za-z_][A-Za-z0-9_]*$"
+
+                all [
+                    for order in orders do
+                        let model = read (Onnx.encode order [] network)
+                        let constants = model.Constants |> List.map fst
+                        let made = [ "input" ] @ constants @ (model.Nodes |> List.collect (fun node -> node.Outputs))
+                        let dims (t: Tensor<float>) = 0L :: ((outside order t).Dims.Tail |> List.map int64)
+
+                        yield same (7L, 13L) (model.Version, model.Opset)
+                        yield same (List.distinct made) made
+                        yield same [] (made |> List.filter (fun name -> not (identifier.IsMatch name)))
+                        yield same [ "input", dims x ] model.Inputs
+                        yield same [ "output", dims (Network.predict network x) ] model.Outputs
+
+                        for name, value in model.Constants do
+                            yield same (List.fold (*) 1 value.Dims) value.Data.Length
+                            yield same true (model.Nodes |> List.exists (fun node -> List.contains name node.Inputs))
+
+                        let known (node: Node) = List.takeWhile ((<>) (List.head node.Outputs)) made
+
+                        for node in model.Nodes do
+                            yield same [] (node.Inputs |> List.except (known node))
+                ])
+
+        testProperty "float32 weights are in the file bit for bit" (fun (Net(network, _)) ->
+            let single: Network<float32> = {
+                Layer = Layers.ofSpecs (network.Layer.Parts |> List.map (fun part -> part.Spec))
+                Input = network.Input
+                Parameters = network.Parameters |> List.map (Tensor.map float32)
+                State = network.State |> List.map (Tensor.map float32)
+            }
+
+            same (Onnx.encode ChannelOrder.ChannelsFirst [] network) (Onnx.encode ChannelOrder.ChannelsFirst [] single))
+
+        testProperty
+            "class names stand in the metadata as a JSON array"
+            (fun (Net(network, _)) (names: NonEmptyString list) ->
+                let names =
+                    [ for name in names -> String.filter (Char.IsSurrogate >> not) name.Get ] @ [ "Größe \"π\"\n"; "" ]
+
+                let metadata = (read (Onnx.encode ChannelOrder.ChannelsFirst names network)).Metadata
+
+                use json = JsonDocument.Parse metadata["class_names"]
+                same names [ for name in json.RootElement.EnumerateArray() -> nonNull (name.GetString()) ])
+
+        testCase "what ONNX has no operator for is named" (fun () ->
+            let custom: Layer<float32> =
+                Layer.create "Sobel" 0 0 0 id (fun _ _ -> [], []) (fun _ _ _ x -> {
+                    Output = x
+                    State = []
+                    Pullback = fun ȳ -> [], ȳ
+                })
+
+            let encode (layer: Layer<float32>) input =
+                Onnx.encode ChannelOrder.ChannelsFirst [] (Network.create (Key.ofSeed 0) input layer) |> ignore
+
+            let unknown = Assert.Throws<ArgumentException>(fun () -> encode custom (Shape.Of(4, 5, 1)))
+            Assert.That(unknown.Message, containing "Sobel")
+            Assert.Throws<ShapeException>(fun () -> encode (Layers.flatten ()) (Shape.Of(4, 5))) |> ignore)
+
+        testCase "a weight beyond float32 is named" (fun () ->
+            let network: Network<float> = Network.create (Key.ofSeed 0) (Shape.Of 2) (Layers.dense 1)
+
+            let large = { network with Parameters = network.Parameters |> List.map (Tensor.map (fun _ -> 1e300)) }
+
+            let error =
+                Assert.Throws<ArgumentException>(fun () -> Onnx.encode ChannelOrder.ChannelsFirst [] large |> ignore)
+
+            Assert.That(error.Message, containing "dense_kernel"))
+
+        testCase "OpenCV predicts the same for every architecture" (fun () ->
+            openCv (fun folder ->
+                for architecture in Architectures.all do
+                    for order in orders do
+                        let network: Network<float32> = Architectures.build 7 architecture
+                        let x = Draw.reals 3 (network.Input.Batch 3)
+                        writeCase folder (architecture.Name + "_" + string order) order network x))
+
+        testCase "OpenCV predicts the same for networks of any layers" (fun () ->
+            let plans = Gen.sampleWithSeed (Rnd 1UL) 30 200 (Generate.plan 1 6)
+
+            openCv (fun folder ->
+                plans
+                |> Array.iteri (fun i (Net(network, x)) ->
+                    let order = orders[i % 2]
+                    printfn $"case{i}: %A{plans[i]}"
+                    writeCase folder ("case" + string i) order (single network) (Tensor.map float32 x))))
+    ]

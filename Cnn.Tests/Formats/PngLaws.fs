@@ -6,12 +6,13 @@ open System.Buffers.Binary
 open System.IO
 open System.Security.Cryptography
 open System.Text.Json
-open NUnit.Framework
+open Expecto
 open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Golden
 open Cnn.Tests.Laws
 open Cnn.Tests.Laws.Closeness
+open Cnn.Tests.Laws.Law
 
 let private decode (bytes: byte[]) = Png.decode "file" (ReadOnlyMemory bytes)
 
@@ -33,53 +34,7 @@ let images (p: Planes) = [
         )
 ]
 
-[<Law>]
-let ``decode ∘ encode is the identity`` (p: Planes) =
-    all [ for image in images p -> exact (view image) (view (decode (Png.encode image))) ]
-
-[<Law>]
-let ``every colour type, depth and order of rows is read as the format says`` (p: Planes) =
-    all [
-        for kind in PngWriter.kinds do
-            let png = PngWriter.draw p.Seed p.ImageSize.Height p.ImageSize.Width kind
-            exact (view (PngWriter.expected png)) (view (decode (PngWriter.write png)))
-    ]
-
-[<Law>]
-let ``a picture that is larger than a pass of Adam7 is read as it is without`` (p: Planes) =
-    let png = PngWriter.draw p.Seed (8 + p.ImageSize.Height) (8 + p.ImageSize.Width) (2, 8)
-    let read isInterlaced = decode (PngWriter.write { png with IsInterlaced = isInterlaced })
-    exact (view (read false)) (view (read true))
-
-/// Signature and IHDR are 33 bytes; then comes the only IDAT.
-[<Law>]
-let ``each row is written with the first filter of least Σ|signed byte|`` (p: Planes) =
-    all [
-        for image in images p do
-            let file = Png.encode image
-            let size = BinaryPrimitives.ReadInt32BigEndian(ReadOnlySpan(file, 33, 4))
-            let written = PngWriter.unzlib file[41 .. 40 + size]
-            let length = image.Width * image.Channels
-            let rows = image.Pixels.ToArray() |> Array.chunkBySize length
-
-            for y, row in Seq.indexed rows do
-                let above = if y = 0 then Array.zeroCreate length else rows[y - 1]
-
-                let sum filter =
-                    PngWriter.filterRow image.Channels filter above row |> Seq.sumBy (fun b -> abs (int (sbyte b)))
-
-                same (List.minBy sum [ 0..4 ]) (int written[y * (length + 1)])
-    ]
-
-let private refusal (bytes: byte[]) = nonNull (Assert.Throws<DataFormatException>(fun () -> decode bytes |> ignore))
-
-[<Law>]
-let ``a changed byte of a chunk is noticed by its checksum`` (p: Planes) =
-    let png = PngWriter.draw p.Seed p.ImageSize.Height p.ImageSize.Width (0, 8)
-    let file = PngWriter.write png
-    let at = 12 + p.Seed % (file.Length - 24)
-    let changed = Array.mapi (fun i b -> if i = at then b ^^^ 0x20uy else b) file
-    same "file" (refusal changed).File
+let private refusal (bytes: byte[]) = Assert.Throws<DataFormatException>(fun () -> decode bytes |> ignore)
 
 /// A picture of 5×6 palette colours, in which one thing is put wrong.
 let private wrong: (string * byte[]) list =
@@ -142,25 +97,6 @@ let private wrong: (string * byte[]) list =
         "no IEND", Array.concat (PngWriter.signature :: parts)
     ]
 
-[<Test>]
-let ``each thing that can be wrong with a chunk is refused`` () =
-    Assert.Multiple(fun () ->
-        for name, file in wrong do
-            let refused =
-                try
-                    decode file |> ignore
-                    false
-                with :? DataFormatException ->
-                    true
-
-            Assert.That(refused, Is.True, name))
-
-[<Test>]
-let ``bytes after the end chunk are skipped`` () =
-    let png = PngWriter.draw 3 4 5 (2, 8)
-    let read = decode (Array.append (PngWriter.write png) [| 1uy; 2uy; 3uy |])
-    Assert.That((view read).Equals(view (PngWriter.expected png)))
-
 /// The folder of sample data of that name; the test is skipped where it is absent.
 let samples name =
     match Vectors.shared () |> Option.map (fun shared -> Path.Combine(shared, "data", name)) with
@@ -186,45 +122,103 @@ let private colours channels (image: Image) = [|
             if hasAlpha then Array.last pixel else 255uy
 |]
 
-[<Test>]
-let ``the sound sample pictures have the pixels that two other readers found`` () =
-    let folder = samples "pictures"
-    use description = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "expected.json")))
-
-    for picture in description.RootElement.GetProperty("good").EnumerateObject() do
-        let path = Path.Combine(folder, picture.Name)
-        let image = Png.decode path (ReadOnlyMemory(File.ReadAllBytes path))
-        let size (name: string) = picture.Value.GetProperty(name).GetInt32()
-        Assert.That((image.Height, image.Width), equalTo (size "height", size "width"), path)
-
-        for channels in [ 3; 4 ] do
-            match picture.Value.TryGetProperty("sha256_rgb" + (if channels = 4 then "a8" else "8")) with
-            | true, hash ->
-                let found = Convert.ToHexStringLower(SHA256.HashData(colours channels image))
-                Assert.That(found, Is.EqualTo(hash.GetString()), path)
-            | _ -> ()
-
-[<Test>]
-let ``the bad sample pictures are refused`` () =
-    let bad = Directory.GetFiles(Path.Combine(samples "pictures", "bad"))
-    Assert.That(bad.Length, Is.EqualTo 10)
-
-    for path in bad do
-        let read () = Png.decode path (ReadOnlyMemory(File.ReadAllBytes path)) |> ignore
-        Assert.That((nonNull (Assert.Throws<DataFormatException>(read, path))).File, Is.EqualTo path)
-
 let private survives files =
     // As they are, and with true checksums, without which hardly anything behind them is reached.
     Fuzzing.survives files (fun bytes -> decode bytes |> ignore)
     Fuzzing.survives files (fun bytes -> decode (PngWriter.repair bytes) |> ignore)
 
-[<Test>]
-let ``damaged files of every kind give a picture or a DataFormatException`` () =
-    survives [
-        for seed in 1..4 do
-            for kind in PngWriter.kinds -> PngWriter.write (PngWriter.draw seed 9 10 kind)
-    ]
+let tests =
+    testList "PNG" [
+        testProperty "decode ∘ encode is the identity" (fun (p: Planes) ->
+            all [ for image in images p -> exact (view image) (view (decode (Png.encode image))) ])
 
-[<Test>]
-let ``damaged sample pictures give a picture or a DataFormatException`` () =
-    survives [ for path in Directory.GetFiles(samples "pictures", "*.png") -> File.ReadAllBytes path ]
+        testProperty "every colour type, depth and order of rows is read as the format says" (fun (p: Planes) ->
+            all [
+                for kind in PngWriter.kinds do
+                    let png = PngWriter.draw p.Seed p.ImageSize.Height p.ImageSize.Width kind
+                    exact (view (PngWriter.expected png)) (view (decode (PngWriter.write png)))
+            ])
+
+        testProperty "a picture that is larger than a pass of Adam7 is read as it is without" (fun (p: Planes) ->
+            let png = PngWriter.draw p.Seed (8 + p.ImageSize.Height) (8 + p.ImageSize.Width) (2, 8)
+            let read isInterlaced = decode (PngWriter.write { png with IsInterlaced = isInterlaced })
+            exact (view (read false)) (view (read true)))
+
+        // Signature and IHDR are 33 bytes; then comes the only IDAT.
+        testProperty "each row is written with the first filter of least Σ|signed byte|" (fun (p: Planes) ->
+            all [
+                for image in images p do
+                    let file = Png.encode image
+                    let size = BinaryPrimitives.ReadInt32BigEndian(ReadOnlySpan(file, 33, 4))
+                    let written = PngWriter.unzlib file[41 .. 40 + size]
+                    let length = image.Width * image.Channels
+                    let rows = image.Pixels.ToArray() |> Array.chunkBySize length
+
+                    for y, row in Seq.indexed rows do
+                        let above = if y = 0 then Array.zeroCreate length else rows[y - 1]
+
+                        let sum filter =
+                            PngWriter.filterRow image.Channels filter above row
+                            |> Seq.sumBy (fun b -> abs (int (sbyte b)))
+
+                        same (List.minBy sum [ 0..4 ]) (int written[y * (length + 1)])
+            ])
+
+        testProperty "a changed byte of a chunk is noticed by its checksum" (fun (p: Planes) ->
+            let png = PngWriter.draw p.Seed p.ImageSize.Height p.ImageSize.Width (0, 8)
+            let file = PngWriter.write png
+            let at = 12 + p.Seed % (file.Length - 24)
+            let changed = Array.mapi (fun i b -> if i = at then b ^^^ 0x20uy else b) file
+            same "file" (refusal changed).File)
+
+        testCase "each thing that can be wrong with a chunk is refused" (fun () ->
+            let accepted = [
+                for name, file in wrong do
+                    try
+                        decode file |> ignore
+                        name
+                    with :? DataFormatException ->
+                        ()
+            ]
+
+            Assert.That(accepted, isEmpty))
+
+        testCase "bytes after the end chunk are skipped" (fun () ->
+            let png = PngWriter.draw 3 4 5 (2, 8)
+            let read = decode (Array.append (PngWriter.write png) [| 1uy; 2uy; 3uy |])
+            Assert.That((view read).Equals(view (PngWriter.expected png))))
+
+        testCase "the sound sample pictures have the pixels that two other readers found" (fun () ->
+            let folder = samples "pictures"
+            use description = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "expected.json")))
+
+            for picture in description.RootElement.GetProperty("good").EnumerateObject() do
+                let path = Path.Combine(folder, picture.Name)
+                let image = Png.decode path (ReadOnlyMemory(File.ReadAllBytes path))
+                let size (name: string) = picture.Value.GetProperty(name).GetInt32()
+                Assert.That((image.Height, image.Width), equalTo (size "height", size "width"), path)
+
+                for channels in [ 3; 4 ] do
+                    match picture.Value.TryGetProperty("sha256_rgb" + (if channels = 4 then "a8" else "8")) with
+                    | true, hash ->
+                        let found = Convert.ToHexStringLower(SHA256.HashData(colours channels image))
+                        Assert.That(found, equalTo (hash.GetString()), path)
+                    | _ -> ())
+
+        testCase "the bad sample pictures are refused" (fun () ->
+            let bad = Directory.GetFiles(Path.Combine(samples "pictures", "bad"))
+            Assert.That(bad.Length, equalTo 10)
+
+            for path in bad do
+                let read () = Png.decode path (ReadOnlyMemory(File.ReadAllBytes path)) |> ignore
+                Assert.That((Assert.Throws<DataFormatException> read).File, equalTo path))
+
+        testCase "damaged files of every kind give a picture or a DataFormatException" (fun () ->
+            survives [
+                for seed in 1..4 do
+                    for kind in PngWriter.kinds -> PngWriter.write (PngWriter.draw seed 9 10 kind)
+            ])
+
+        testCase "damaged sample pictures give a picture or a DataFormatException" (fun () ->
+            survives [ for path in Directory.GetFiles(samples "pictures", "*.png") -> File.ReadAllBytes path ])
+    ]

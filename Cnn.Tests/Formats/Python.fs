@@ -4,7 +4,8 @@ module Cnn.Tests.Formats.Python
 open System
 open System.Diagnostics
 open System.IO
-open NUnit.Framework
+open Expecto
+open Cnn.Tests.Laws
 
 let private run (python: string) (arguments: string list) =
     let start =
@@ -41,7 +42,7 @@ let script (modules: string list) (name: string) (before: string -> unit) (after
         let code, output =
             run python.Value [ Path.Combine(AppContext.BaseDirectory, "Formats", name); folder.FullName ]
 
-        Assert.That(code, Is.EqualTo 0, output)
+        Assert.That(code, equalTo 0, output)
         after folder.FullName output
     finally
         folder.Delete true

@@ -4,11 +4,12 @@ module Cnn.Tests.Formats.SafetensorsLaws
 open System
 open System.Buffers.Binary
 open System.Text
-open NUnit.Framework
+open Expecto
 open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Laws
 open Cnn.Tests.Laws.Closeness
+open Cnn.Tests.Laws.Law
 
 let private types = Enum.GetValues<ElementType>()
 
@@ -41,38 +42,6 @@ let private view (array: NamedArray) = array.Name, string array.Shape, array.Typ
 
 let private read (bytes: byte[]) = Safetensors.read "file" (ReadOnlyMemory bytes)
 
-[<Law>]
-let ``read ∘ write is the identity, whatever the types, shapes and names`` (Contents(texts, arrays)) =
-    let file = read (Safetensors.write texts arrays)
-
-    all [
-        same texts file.Metadata
-        same (arrays |> List.map view |> List.sort) (file.Arrays |> List.map view |> List.sort)
-    ]
-
-[<Law>]
-let ``equal contents give equal bytes, aligned, and the offset of an array is where it stands``
-    (Contents(texts, arrays))
-    =
-    let bytes = Safetensors.write texts arrays
-    let header = BinaryPrimitives.ReadUInt64LittleEndian(ReadOnlySpan bytes)
-    let file = read bytes
-
-    all [
-        same bytes (Safetensors.write texts (List.rev arrays))
-        same 0UL (header % 8UL)
-        same (byte '{') bytes[8]
-
-        for array in file.Arrays do
-            same (Convert.ToHexString array.Data.Span) (Convert.ToHexString(bytes, int array.Offset, array.Data.Length))
-    ]
-
-/// Widest first: every array is aligned to its elements.
-[<Law>]
-let ``arrays stand by falling width, then by name`` (Contents(texts, arrays)) =
-    let order = (read (Safetensors.write texts arrays)).Arrays |> List.map (fun a -> -int a.Type, a.Name)
-    same (List.sortWith (fun (s, m) (t, n) -> if s <> t then compare s t else String.CompareOrdinal(m, n)) order) order
-
 /// Bits of any kind, NaN with payloads among them.
 let private anyBits seed (shape: Shape) =
     let key = Key.ofSeed seed
@@ -84,14 +53,6 @@ let private anyBits seed (shape: Shape) =
             BitConverter.UInt64BitsToDouble(uint64 (draw (int64 i)) <<< 32 ||| uint64 (draw (int64 i + 7L))))
 
     singles, doubles
-
-[<Law>]
-let ``toTensor ∘ ofTensor is the identity, bit for bit`` (r: Rows) =
-    let singles, doubles = anyBits r.Seed (Shape.Of(r.Count, r.Features))
-    let back (tensor: Tensor<'T>) : Tensor<'T> = NamedArray.toTensor "file" (NamedArray.ofTensor "x" tensor)
-    let bits32 (t: Tensor<float32>) = t.ToArray() |> Array.map BitConverter.SingleToUInt32Bits
-    let bits64 (t: Tensor<float>) = t.ToArray() |> Array.map BitConverter.DoubleToUInt64Bits
-    all [ same (bits32 singles) (bits32 (back singles)); same (bits64 doubles) (bits64 (back doubles)) ]
 
 /// Bytes of one array in a file of nothing else.
 let private one elementType (hex: string) : Tensor<float> =
@@ -106,54 +67,12 @@ let private one elementType (hex: string) : Tensor<float> =
         Offset = 0L
     }
 
-[<Test>]
-let ``numbers of every width become what they stand for`` () =
-    let is (expected: float list) elementType hex =
-        Assert.That((one elementType hex).ToArray(), equalTo (Array.ofList expected), string elementType)
-
-    is [ 0.0; 1.0 ] ElementType.Boolean "0001"
-    is [ 1.0; 255.0 ] ElementType.UInt8 "01FF"
-    is [ 1.0; -1.0 ] ElementType.Int8 "01FF"
-    is [ 258.0; -2.0 ] ElementType.Int16 "0201FEFF"
-    is [ 65534.0 ] ElementType.UInt16 "FEFF"
-    is [ 1.5; -2.0; 65504.0 ] ElementType.Float16 "003E00C0FF7B"
-    is [ 1.5; -2.0 ] ElementType.BFloat16 "C03F00C0"
-    is [ -2.0 ] ElementType.Int32 "FEFFFFFF"
-    is [ 4294967294.0 ] ElementType.UInt32 "FEFFFFFF"
-    is [ 1.5 ] ElementType.Float32 "0000C03F"
-    is [ 1.5 ] ElementType.Float64 "000000000000F83F"
-    is [ -2.0 ] ElementType.Int64 "FEFFFFFFFFFFFFFF"
-    is [ 18446744073709551615.0 ] ElementType.UInt64 "FFFFFFFFFFFFFFFF"
-
-    for other in [ ElementType.Complex64; ElementType.Float4; ElementType.Float8E5M2 ] do
-        Assert.Throws<DataFormatException>(fun () -> one other "0000000000000000" |> ignore) |> ignore
-
 /// A file of a header as it is given, and so many bytes of data.
 let private file (header: string) (data: int) =
     let text = Encoding.UTF8.GetBytes header
     let length = Array.zeroCreate 8
     BinaryPrimitives.WriteUInt64LittleEndian(Span length, uint64 text.Length)
     Array.concat [ length; text; Array.zeroCreate data ]
-
-[<Test>]
-let ``the smallest file is sixteen bytes`` () =
-    let bytes = Safetensors.write Map.empty []
-    Assert.That(Convert.ToHexString bytes, equalTo "08000000000000007B7D202020202020")
-    Assert.That((read (file "{}" 0)).Arrays, Is.Empty)
-
-/// The reference implementation takes white space on both sides of the object, scalars and empty arrays.
-[<Test>]
-let ``what other writers write is read`` () =
-    let header =
-        " {\"b\":{\"shape\":[],\"dtype\":\"F32\",\"data_offsets\":[0,4],\"comment\":{\"x\":[1]}},\n"
-        + "\"a\":{\"dtype\":\"I64\",\"shape\":[3,0],\"data_offsets\":[4,4]}} \n"
-
-    let arrays = (read (file header 4)).Arrays
-
-    Assert.That(
-        arrays |> List.map (fun a -> a.Name, a.Shape, a.Data.Length),
-        equalTo [ "b", Shape.Of(), 4; "a", Shape.Of(3, 0), 0 ]
-    )
 
 let private array32 name shape first last =
     "\""
@@ -196,32 +115,115 @@ let private refused = [
     "nesting without end", file ("{\"a\":" + String('[', 100000)) 0, -1L
 ]
 
-[<Test>]
-let ``a file that breaks a rule is refused where it does`` () =
-    for name, bytes, offset in refused do
-        let error = nonNull (Assert.Throws<DataFormatException>((fun () -> read bytes |> ignore), name))
-        Assert.That(error.File, equalTo "file")
+let tests =
+    testList "safetensors" [
+        testProperty
+            "read ∘ write is the identity, whatever the types, shapes and names"
+            (fun (Contents(texts, arrays)) ->
+                let file = read (Safetensors.write texts arrays)
 
-        if offset >= 0L then
-            Assert.That(error.Offset, equalTo offset, name + ": " + error.Message)
+                all [
+                    same texts file.Metadata
+                    same (arrays |> List.map view |> List.sort) (file.Arrays |> List.map view |> List.sort)
+                ])
 
-[<Test>]
-let ``what would not be read is not written`` () =
-    let array = NamedArray.ofTensor "a" (Tensor.zeros (Shape.Of 3): Tensor<float32>)
+        testProperty
+            "equal contents give equal bytes, aligned, and the offset of an array is where it stands"
+            (fun (Contents(texts, arrays)) ->
+                let bytes = Safetensors.write texts arrays
+                let header = BinaryPrimitives.ReadUInt64LittleEndian(ReadOnlySpan bytes)
+                let file = read bytes
 
-    let refuses arrays =
-        Assert.Throws<ArgumentException>(fun () -> Safetensors.write Map.empty arrays |> ignore) |> ignore
+                all [
+                    same bytes (Safetensors.write texts (List.rev arrays))
+                    same 0UL (header % 8UL)
+                    same (byte '{') bytes[8]
 
-    refuses [ array; array ]
-    refuses [ { array with Name = "__metadata__" } ]
+                    for array in file.Arrays do
+                        same
+                            (Convert.ToHexString array.Data.Span)
+                            (Convert.ToHexString(bytes, int array.Offset, array.Data.Length))
+                ])
 
-    Assert.Throws<ShapeException>(fun () -> Safetensors.write Map.empty [ { array with Shape = Shape.Of 4 } ] |> ignore)
-    |> ignore
+        // Widest first: every array is aligned to its elements.
+        testProperty "arrays stand by falling width, then by name" (fun (Contents(texts, arrays)) ->
+            let order = (read (Safetensors.write texts arrays)).Arrays |> List.map (fun a -> -int a.Type, a.Name)
 
-[<Test>]
-let ``damaged safetensors files give arrays or a DataFormatException`` () =
-    let (Contents(texts, arrays)) = { Count = 2; Features = 4; Seed = 3 }
+            same
+                (List.sortWith (fun (s, m) (t, n) -> if s <> t then compare s t else String.CompareOrdinal(m, n)) order)
+                order)
 
-    Fuzzing.survives
-        [ Safetensors.write texts arrays; file ("{" + array32 "a" "[2,3]" "0" "24" + "}") 24 ]
-        (read >> ignore)
+        testProperty "toTensor ∘ ofTensor is the identity, bit for bit" (fun (r: Rows) ->
+            let singles, doubles = anyBits r.Seed (Shape.Of(r.Count, r.Features))
+            let back (tensor: Tensor<'T>) : Tensor<'T> = NamedArray.toTensor "file" (NamedArray.ofTensor "x" tensor)
+            let bits32 (t: Tensor<float32>) = t.ToArray() |> Array.map BitConverter.SingleToUInt32Bits
+            let bits64 (t: Tensor<float>) = t.ToArray() |> Array.map BitConverter.DoubleToUInt64Bits
+            all [ same (bits32 singles) (bits32 (back singles)); same (bits64 doubles) (bits64 (back doubles)) ])
+
+        testCase "numbers of every width become what they stand for" (fun () ->
+            let is (expected: float list) elementType hex =
+                Assert.That((one elementType hex).ToArray(), equalTo (Array.ofList expected), string elementType)
+
+            is [ 0.0; 1.0 ] ElementType.Boolean "0001"
+            is [ 1.0; 255.0 ] ElementType.UInt8 "01FF"
+            is [ 1.0; -1.0 ] ElementType.Int8 "01FF"
+            is [ 258.0; -2.0 ] ElementType.Int16 "0201FEFF"
+            is [ 65534.0 ] ElementType.UInt16 "FEFF"
+            is [ 1.5; -2.0; 65504.0 ] ElementType.Float16 "003E00C0FF7B"
+            is [ 1.5; -2.0 ] ElementType.BFloat16 "C03F00C0"
+            is [ -2.0 ] ElementType.Int32 "FEFFFFFF"
+            is [ 4294967294.0 ] ElementType.UInt32 "FEFFFFFF"
+            is [ 1.5 ] ElementType.Float32 "0000C03F"
+            is [ 1.5 ] ElementType.Float64 "000000000000F83F"
+            is [ -2.0 ] ElementType.Int64 "FEFFFFFFFFFFFFFF"
+            is [ 18446744073709551615.0 ] ElementType.UInt64 "FFFFFFFFFFFFFFFF"
+
+            for other in [ ElementType.Complex64; ElementType.Float4; ElementType.Float8E5M2 ] do
+                Assert.Throws<DataFormatException>(fun () -> one other "0000000000000000" |> ignore) |> ignore)
+
+        testCase "the smallest file is sixteen bytes" (fun () ->
+            let bytes = Safetensors.write Map.empty []
+            Assert.That(Convert.ToHexString bytes, equalTo "08000000000000007B7D202020202020")
+            Assert.That((read (file "{}" 0)).Arrays, isEmpty))
+
+        // The reference implementation takes white space on both sides of the object, scalars and empty arrays.
+        testCase "what other writers write is read" (fun () ->
+            let header =
+                " {\"b\":{\"shape\":[],\"dtype\":\"F32\",\"data_offsets\":[0,4],\"comment\":{\"x\":[1]}},\n"
+                + "\"a\":{\"dtype\":\"I64\",\"shape\":[3,0],\"data_offsets\":[4,4]}} \n"
+
+            let arrays = (read (file header 4)).Arrays
+
+            Assert.That(
+                arrays |> List.map (fun a -> a.Name, a.Shape, a.Data.Length),
+                equalTo [ "b", Shape.Of(), 4; "a", Shape.Of(3, 0), 0 ]
+            ))
+
+        testCase "a file that breaks a rule is refused where it does" (fun () ->
+            for name, bytes, offset in refused do
+                let error = Assert.Throws<DataFormatException>(fun () -> read bytes |> ignore)
+                Assert.That(error.File, equalTo "file")
+
+                if offset >= 0L then
+                    Assert.That(error.Offset, equalTo offset, name + ": " + error.Message))
+
+        testCase "what would not be read is not written" (fun () ->
+            let array = NamedArray.ofTensor "a" (Tensor.zeros (Shape.Of 3): Tensor<float32>)
+
+            let refuses arrays =
+                Assert.Throws<ArgumentException>(fun () -> Safetensors.write Map.empty arrays |> ignore) |> ignore
+
+            refuses [ array; array ]
+            refuses [ { array with Name = "__metadata__" } ]
+
+            Assert.Throws<ShapeException>(fun () ->
+                Safetensors.write Map.empty [ { array with Shape = Shape.Of 4 } ] |> ignore)
+            |> ignore)
+
+        testCase "damaged safetensors files give arrays or a DataFormatException" (fun () ->
+            let (Contents(texts, arrays)) = { Count = 2; Features = 4; Seed = 3 }
+
+            Fuzzing.survives
+                [ Safetensors.write texts arrays; file ("{" + array32 "a" "[2,3]" "0" "24" + "}") 24 ]
+                (read >> ignore))
+    ]

@@ -2,11 +2,12 @@
 module Cnn.Tests.Formats.SearchLogLaws
 
 open System
-open NUnit.Framework
+open Expecto
 open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Laws
 open Cnn.Tests.Laws.Closeness
+open Cnn.Tests.Laws.Law
 
 let private settings = Map [ "network", "two \"layers\"\nof 3"; "seed", "0" ]
 
@@ -32,39 +33,43 @@ let private trials (seed: int) : SearchTrial list =
 
 let private read (bytes: byte[]) = SearchLog.read "file" (ReadOnlyMemory bytes)
 
-[<Law>]
-let ``read ∘ write = id`` seed =
-    let trials = trials seed
-    let bytes = SearchLog.write settings trials
-    same (Some { Settings = settings; Trials = trials; Length = bytes.Length }) (read bytes)
+let tests =
+    testList "search log" [
+        testProperty "read ∘ write = id" (fun seed ->
+            let trials = trials seed
+            let bytes = SearchLog.write settings trials
+            same (Some { Settings = settings; Trials = trials; Length = bytes.Length }) (read bytes))
 
-[<Law>]
-let ``a file torn after any byte holds the trials of its whole lines`` seed (cut: int) =
-    let trials = trials seed
-    let bytes = SearchLog.write settings trials
-    let key = Key.ofSeed cut
-    let torn = bytes |> Array.truncate (key.Below(bytes.Length + 1, 0L))
-    let lines = torn |> Array.filter ((=) 10uy) |> Array.length
+        testProperty "a file torn after any byte holds the trials of its whole lines" (fun seed (cut: int) ->
+            let trials = trials seed
+            let bytes = SearchLog.write settings trials
+            let key = Key.ofSeed cut
+            let torn = bytes |> Array.truncate (key.Below(bytes.Length + 1, 0L))
+            let lines = torn |> Array.filter ((=) 10uy) |> Array.length
 
-    match read torn with
-    | None -> same 0 lines
-    | Some found ->
-        all [
-            same (List.truncate (lines - 1) trials) found.Trials
-            same settings found.Settings
-            same (SearchLog.write settings found.Trials) (Array.truncate found.Length torn)
-        ]
+            match read torn with
+            | None -> same 0 lines
+            | Some found ->
+                all [
+                    same (List.truncate (lines - 1) trials) found.Trials
+                    same settings found.Settings
+                    same (SearchLog.write settings found.Trials) (Array.truncate found.Length torn)
+                ])
 
-[<Test>]
-let ``damaged files of trials give trials or a DataFormatException`` () =
-    Fuzzing.survives [ for seed in 1..6 -> SearchLog.write settings (trials seed) ] (read >> ignore)
+        testCase "damaged files of trials give trials or a DataFormatException" (fun () ->
+            Fuzzing.survives [ for seed in 1..6 -> SearchLog.write settings (trials seed) ] (read >> ignore))
 
-[<TestCase("{\"version\":2,\"settings\":{}}\n")>]
-[<TestCase("{\"version\":1,\"settings\":{}}\nnonsense\n")>]
-[<TestCase("learning_rate,l2\n0.1,0\n")>]
-let ``what is no file of trials is refused, with its offset`` (text: string) =
-    let error =
-        nonNull (Assert.Throws<DataFormatException>(fun () -> read (Text.Encoding.UTF8.GetBytes text) |> ignore))
+        testTheory
+            "what is no file of trials is refused, with its offset"
+            [
+                "{\"version\":2,\"settings\":{}}\n"
+                "{\"version\":1,\"settings\":{}}\nnonsense\n"
+                "learning_rate,l2\n0.1,0\n"
+            ]
+            (fun (text: string) ->
+                let error =
+                    Assert.Throws<DataFormatException>(fun () -> read (Text.Encoding.UTF8.GetBytes text) |> ignore)
 
-    Assert.That(error.File, equalTo "file")
-    Assert.That(error.Offset, equalTo (if text.Contains "nonsense" then 28L else 0L))
+                Assert.That(error.File, equalTo "file")
+                Assert.That(error.Offset, equalTo (if text.Contains "nonsense" then 28L else 0L)))
+    ]

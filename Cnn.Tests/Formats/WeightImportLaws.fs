@@ -6,11 +6,12 @@ open System.Collections.Generic
 open System.IO
 open FsCheck
 open FsCheck.FSharp
-open NUnit.Framework
+open Expecto
 open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Laws
 open Cnn.Tests.Laws.Closeness
+open Cnn.Tests.Laws.Law
 
 let private noNames: IReadOnlyDictionary<string, string> = Dictionary<string, string>()
 
@@ -40,30 +41,6 @@ let private tensors (network: Network<float>) = network.Parameters @ network.Sta
 
 let private import source isOrdered arrays network = WeightImport.assign source noNames isOrdered "file" arrays network
 
-[<Law>]
-let ``import ∘ export is the identity, whatever the order in the file`` (Nets(network, other)) =
-    let arrays = WeightExport.arrays network
-
-    all [
-        for arrays in [ arrays; List.rev arrays ] do
-            exactly (tensors network) (tensors (import WeightSource.Keras false arrays other))
-    ]
-
-[<Law>]
-let ``the file may be .npz or safetensors`` (Nets(network, other)) =
-    let arrays = WeightExport.arrays network
-
-    all [
-        for bytes in [ NumPy.writeNpz arrays; Safetensors.write Map.empty arrays ] do
-            let path = Path.GetTempFileName()
-
-            try
-                File.WriteAllBytes(path, bytes)
-                exactly (tensors network) (tensors (WeightImport.load WeightSource.Keras noNames path other))
-            finally
-                File.Delete path
-    ]
-
 /// conv2d → model/conv2d_7, conv2d_1 → model/conv2d_8: as in the second model of a Keras session.
 let private renumbered (name: string) =
     let layer, tensor = name.Split('/')[0], name.Split('/')[1]
@@ -74,16 +51,6 @@ let private renumbered (name: string) =
         | _ -> layer + "_7"
 
     "model/" + layer + "/" + tensor + ":0"
-
-[<Law>]
-let ``Keras' numbers, prefixes and :0 do not matter`` (Nets(network, other)) =
-    let arrays =
-        WeightExport.arrays network |> List.map (fun array -> { array with Name = renumbered array.Name })
-
-    all [
-        for isOrdered in [ true; false ] do
-            exactly (tensors network) (tensors (import WeightSource.Keras isOrdered arrays other))
-    ]
 
 /// The same layers, pictures flattened in the given order.
 let private flattening order specs =
@@ -115,35 +82,6 @@ let private stateDict (network: Network<float>) =
             NamedArray.ofTensor (torchName name) (Tensor.ofArray (Shape.Of(List.toArray value.Dims)) value.Data)
     ]
 
-[<Law>]
-let ``a network that flattens channels last predicts what PyTorch's weights predict channels first`` (plan: Plan) =
-    let input = Plan.shape plan.Input
-
-    // Only pictures can be flattened channels first.
-    let ofShape (shape: Shape) spec =
-        let spec =
-            match spec with
-            | Flatten _ when shape.Rank = 3 -> Flatten FlattenOrder.ChannelMajor
-            | Flatten _ -> Flatten FlattenOrder.RowMajor
-            | other -> other
-
-        spec, Layer.output (Layers.ofSpec spec: Layer<float>) shape
-
-    let specs = plan.Specs |> List.mapFold ofShape input |> fst
-    let isPicture = (Layer.output (Layers.ofSpecs specs: Layer<float>) input).Rank = 3
-    let flatten = if isPicture then [ Flatten FlattenOrder.ChannelMajor ] else []
-    let torch = build plan.Seed (specs @ flatten @ [ Dense { Dense.Default with Units = 3 } ]) input
-    let specs = torch.Layer.Parts |> List.map (fun part -> part.Spec)
-    let ours = build (plan.Seed + 1) (flattening FlattenOrder.RowMajor specs) input
-    let x: Tensor<float> = Draw.reals plan.Seed (input.Batch plan.Count)
-    let count = NamedArray.ofTensor "norm.num_batches_tracked" (Tensor.ofArray (Shape.Of()) [| 7.0 |])
-
-    all [
-        for isOrdered in [ true; false ] do
-            let imported = import WeightSource.PyTorch isOrdered (count :: stateDict torch) ours
-            near 1e-12 (Network.predict torch x) (Network.predict imported x)
-    ]
-
 let private small = [
     Conv2D { Conv2D.Default with Filters = 2 }
     BatchNorm BatchNorm.Default
@@ -155,87 +93,7 @@ let private small = [
 let private smallNet seed = build seed small (Shape.Of(6, 7, 2))
 
 let private mismatch source arrays =
-    nonNull (Assert.Throws<WeightMismatchException>(fun () -> import source true arrays (smallNet 1) |> ignore))
-
-[<Test>]
-let ``all that is missing, unexpected or of another shape is told at once`` () =
-    let arrays =
-        WeightExport.arrays (smallNet 0)
-        |> List.choose (fun array ->
-            match array.Name with
-            | "conv2d/bias"
-            | "batch_normalization/moving_mean" -> None
-            | "conv2d_1/kernel" -> Some { array with Shape = Shape.Of(3, 3, 3, 2) }
-            | "dense/bias" -> Some { array with Name = "dense/offset" }
-            | _ -> Some array)
-
-    let error = mismatch WeightSource.Keras arrays
-
-    Assert.That(
-        error.Missing,
-        equalTo [| "conv2d/bias of 2"; "batch_normalization/moving_mean of 2"; "dense/bias of 4" |]
-    )
-
-    Assert.That(error.Unexpected, equalTo [| "dense/offset" |])
-    Assert.That(error.Misshapen, equalTo [| "conv2d_1/kernel (expected 3×3×2×3, found 3×3×3×2)" |])
-
-    for part in [ "file"; "conv2d/bias of 2"; "dense/offset"; "found 3×3×3×2" ] do
-        Assert.That(error.Message, Does.Contain part)
-
-[<Test>]
-let ``layers that are too many or too few are told by their names`` () =
-    let arrays = stateDict (smallNet 0)
-    let more = { arrays.Head with Name = "head.weight"; Shape = Shape.Of(4, 9) }
-    Assert.That((mismatch WeightSource.PyTorch (arrays @ [ more ])).Unexpected, equalTo [| "head.weight" |])
-
-    let fewer = arrays |> List.filter (fun array -> not (array.Name.StartsWith "conv2d_1"))
-
-    Assert.That(
-        (mismatch WeightSource.PyTorch fewer).Missing,
-        equalTo [| "conv2d_1/kernel of 3×2×3×3"; "conv2d_1/bias of 3" |]
-    )
-
-[<Test>]
-let ``names that tell no order need a map, of layers or of tensors`` () =
-    let network = smallNet 0
-
-    let rename (array: NamedArray) = {
-        array with
-            Name = array.Name.Replace("conv2d_1", "decoder").Replace("conv2d", "encoder")
-    }
-
-    let arrays = stateDict network |> List.map rename
-
-    let error =
-        Assert.Throws<ArgumentException>(fun () -> import WeightSource.PyTorch false arrays (smallNet 1) |> ignore)
-
-    Assert.That((nonNull error).Message, Does.Contain "encoder, decoder")
-
-    for map in
-        [
-            [ "conv2d", "encoder"; "conv2d_1", "decoder" ]
-            [ "conv2d", "encoder" ]
-            [ "conv2d_1/kernel", "decoder.weight"; "conv2d_1/bias", "decoder.bias" ]
-        ] do
-        let imported = WeightImport.assign WeightSource.PyTorch (names map) false "file" arrays (smallNet 1)
-
-        Assert.That(tensors imported, equalTo (tensors network))
-
-    Assert.Throws<ArgumentException>(fun () ->
-        WeightImport.assign WeightSource.PyTorch (names [ "conv", "x" ]) false "file" arrays (smallNet 1)
-        |> ignore)
-    |> ignore
-
-[<Test>]
-let ``damaged files give weights, a list of what is wrong, or a DataFormatException`` () =
-    let arrays = WeightExport.arrays (smallNet 0)
-
-    Fuzzing.survives [ NumPy.writeNpz arrays; Safetensors.write Map.empty arrays ] (fun bytes ->
-        try
-            let arrays, isOrdered = WeightImport.parse "file" bytes
-            import WeightSource.Keras isOrdered arrays (smallNet 1) |> ignore
-        with :? ArgumentException as e when not (e :? ArgumentOutOfRangeException) ->
-            ())
+    Assert.Throws<WeightMismatchException>(fun () -> import source true arrays (smallNet 1) |> ignore)
 
 /// PyTorch's models of the script, in this library's words.
 let private torchModels: (string * Shape * LayerSpec list) list =
@@ -280,43 +138,182 @@ let private torchModels: (string * Shape * LayerSpec list) list =
         ]
     ]
 
-[<Test>]
-let ``with PyTorch's weights the library predicts what PyTorch predicts`` () =
-    Python.script [ "torch"; "numpy" ] "torch_weights.py" ignore (fun folder _ ->
-        for name, input, specs in torchModels do
-            let read (file: string) = NumPy.readNpz file (File.ReadAllBytes(Path.Combine(folder, file)))
+let tests =
+    testList "weight import" [
+        testProperty "import ∘ export is the identity, whatever the order in the file" (fun (Nets(network, other)) ->
+            let arrays = WeightExport.arrays network
 
-            let data: Map<string, Tensor<float32>> =
-                Map [ for array in read (name + ".data.npz") -> array.Name, NamedArray.toTensor name array ]
+            all [
+                for arrays in [ arrays; List.rev arrays ] do
+                    exactly (tensors network) (tensors (import WeightSource.Keras false arrays other))
+            ])
 
-            for extension in [ ".npz"; ".safetensors" ] do
-                let start: Network<float32> = Network.create (Key.ofSeed 0) input (Layers.ofSpecs specs)
-                let path = Path.Combine(folder, name + extension)
-                let network = WeightImport.load WeightSource.PyTorch noNames path start
-                let y = Network.predict network data["x"]
-                Assert.That(y.Shape, equalTo data["y"].Shape)
+        testProperty "the file may be .npz or safetensors" (fun (Nets(network, other)) ->
+            let arrays = WeightExport.arrays network
 
-                for found, expected in Seq.zip (y.ToArray()) (data["y"].ToArray()) do
-                    // Whatever is not near is refused, NaN too.
-                    Assert.That(abs (found - expected) <= 1e-5f, $"{path}: {found} against {expected}"))
+            all [
+                for bytes in [ NumPy.writeNpz arrays; Safetensors.write Map.empty arrays ] do
+                    let path = Path.GetTempFileName()
 
-[<Test>]
-let ``a model's weights go through a .npz file and come back, and its ONNX file is the network's`` () =
-    let folder = Directory.CreateTempSubdirectory "cnn"
+                    try
+                        File.WriteAllBytes(path, bytes)
+                        exactly (tensors network) (tensors (WeightImport.load WeightSource.Keras noNames path other))
+                    finally
+                        File.Delete path
+            ])
 
-    try
-        let architecture = Cnn.Fluent.Architectures.Find "vanilla"
-        let model, other = architecture.Build 1, architecture.Build 2
-        let path = Path.Combine(folder.FullName, "weights.npz")
-        model.ExportWeights path
-        let back = other.ImportWeights(path, WeightSource.Keras)
-        Assert.That(back.WeightHash, Is.EqualTo model.WeightHash)
-        Assert.That(other.WeightHash, Is.Not.EqualTo model.WeightHash)
+        testProperty "Keras' numbers, prefixes and :0 do not matter" (fun (Nets(network, other)) ->
+            let arrays =
+                WeightExport.arrays network |> List.map (fun array -> { array with Name = renumbered array.Name })
 
-        for order in [ ChannelOrder.ChannelsFirst; ChannelOrder.ChannelsLast ] do
-            let file = Path.Combine(folder.FullName, "model.onnx")
-            model.ExportOnnx(file, order)
-            let network: Network<float32> = Architectures.build 1 Architectures.vanilla
-            Assert.That(File.ReadAllBytes file, equalTo (Onnx.encode order model.ClassNames network))
-    finally
-        folder.Delete true
+            all [
+                for isOrdered in [ true; false ] do
+                    exactly (tensors network) (tensors (import WeightSource.Keras isOrdered arrays other))
+            ])
+
+        testProperty
+            "a network that flattens channels last predicts what PyTorch's weights predict channels first"
+            (fun (plan: Plan) ->
+                let input = Plan.shape plan.Input
+
+                // Only pictures can be flattened channels first.
+                let ofShape (shape: Shape) spec =
+                    let spec =
+                        match spec with
+                        | Flatten _ when shape.Rank = 3 -> Flatten FlattenOrder.ChannelMajor
+                        | Flatten _ -> Flatten FlattenOrder.RowMajor
+                        | other -> other
+
+                    spec, Layer.output (Layers.ofSpec spec: Layer<float>) shape
+
+                let specs = plan.Specs |> List.mapFold ofShape input |> fst
+                let isPicture = (Layer.output (Layers.ofSpecs specs: Layer<float>) input).Rank = 3
+                let flatten = if isPicture then [ Flatten FlattenOrder.ChannelMajor ] else []
+                let torch = build plan.Seed (specs @ flatten @ [ Dense { Dense.Default with Units = 3 } ]) input
+                let specs = torch.Layer.Parts |> List.map (fun part -> part.Spec)
+                let ours = build (plan.Seed + 1) (flattening FlattenOrder.RowMajor specs) input
+                let x: Tensor<float> = Draw.reals plan.Seed (input.Batch plan.Count)
+                let count = NamedArray.ofTensor "norm.num_batches_tracked" (Tensor.ofArray (Shape.Of()) [| 7.0 |])
+
+                all [
+                    for isOrdered in [ true; false ] do
+                        let imported = import WeightSource.PyTorch isOrdered (count :: stateDict torch) ours
+                        near 1e-12 (Network.predict torch x) (Network.predict imported x)
+                ])
+
+        testCase "all that is missing, unexpected or of another shape is told at once" (fun () ->
+            let arrays =
+                WeightExport.arrays (smallNet 0)
+                |> List.choose (fun array ->
+                    match array.Name with
+                    | "conv2d/bias"
+                    | "batch_normalization/moving_mean" -> None
+                    | "conv2d_1/kernel" -> Some { array with Shape = Shape.Of(3, 3, 3, 2) }
+                    | "dense/bias" -> Some { array with Name = "dense/offset" }
+                    | _ -> Some array)
+
+            let error = mismatch WeightSource.Keras arrays
+
+            Assert.That(
+                error.Missing,
+                equalTo [| "conv2d/bias of 2"; "batch_normalization/moving_mean of 2"; "dense/bias of 4" |]
+            )
+
+            Assert.That(error.Unexpected, equalTo [| "dense/offset" |])
+            Assert.That(error.Misshapen, equalTo [| "conv2d_1/kernel (expected 3×3×2×3, found 3×3×3×2)" |])
+
+            for part in [ "file"; "conv2d/bias of 2"; "dense/offset"; "found 3×3×3×2" ] do
+                Assert.That(error.Message, containing part))
+
+        testCase "layers that are too many or too few are told by their names" (fun () ->
+            let arrays = stateDict (smallNet 0)
+            let more = { arrays.Head with Name = "head.weight"; Shape = Shape.Of(4, 9) }
+            Assert.That((mismatch WeightSource.PyTorch (arrays @ [ more ])).Unexpected, equalTo [| "head.weight" |])
+
+            let fewer = arrays |> List.filter (fun array -> not (array.Name.StartsWith "conv2d_1"))
+
+            Assert.That(
+                (mismatch WeightSource.PyTorch fewer).Missing,
+                equalTo [| "conv2d_1/kernel of 3×2×3×3"; "conv2d_1/bias of 3" |]
+            ))
+
+        testCase "names that tell no order need a map, of layers or of tensors" (fun () ->
+            let network = smallNet 0
+
+            let rename (array: NamedArray) = {
+                array with
+                    Name = array.Name.Replace("conv2d_1", "decoder").Replace("conv2d", "encoder")
+            }
+
+            let arrays = stateDict network |> List.map rename
+
+            let error =
+                Assert.Throws<ArgumentException>(fun () ->
+                    import WeightSource.PyTorch false arrays (smallNet 1) |> ignore)
+
+            Assert.That(error.Message, containing "encoder, decoder")
+
+            for map in
+                [
+                    [ "conv2d", "encoder"; "conv2d_1", "decoder" ]
+                    [ "conv2d", "encoder" ]
+                    [ "conv2d_1/kernel", "decoder.weight"; "conv2d_1/bias", "decoder.bias" ]
+                ] do
+                let imported = WeightImport.assign WeightSource.PyTorch (names map) false "file" arrays (smallNet 1)
+
+                Assert.That(tensors imported, equalTo (tensors network))
+
+            Assert.Throws<ArgumentException>(fun () ->
+                WeightImport.assign WeightSource.PyTorch (names [ "conv", "x" ]) false "file" arrays (smallNet 1)
+                |> ignore)
+            |> ignore)
+
+        testCase "damaged files give weights, a list of what is wrong, or a DataFormatException" (fun () ->
+            let arrays = WeightExport.arrays (smallNet 0)
+
+            Fuzzing.survives [ NumPy.writeNpz arrays; Safetensors.write Map.empty arrays ] (fun bytes ->
+                try
+                    let arrays, isOrdered = WeightImport.parse "file" bytes
+                    import WeightSource.Keras isOrdered arrays (smallNet 1) |> ignore
+                with :? ArgumentException as e when not (e :? ArgumentOutOfRangeException) ->
+                    ()))
+
+        testCase "with PyTorch's weights the library predicts what PyTorch predicts" (fun () ->
+            Python.script [ "torch"; "numpy" ] "torch_weights.py" ignore (fun folder _ ->
+                for name, input, specs in torchModels do
+                    let read (file: string) = NumPy.readNpz file (File.ReadAllBytes(Path.Combine(folder, file)))
+
+                    let data: Map<string, Tensor<float32>> =
+                        Map [ for array in read (name + ".data.npz") -> array.Name, NamedArray.toTensor name array ]
+
+                    for extension in [ ".npz"; ".safetensors" ] do
+                        let start: Network<float32> = Network.create (Key.ofSeed 0) input (Layers.ofSpecs specs)
+                        let path = Path.Combine(folder, name + extension)
+                        let network = WeightImport.load WeightSource.PyTorch noNames path start
+                        let y = Network.predict network data["x"]
+                        Assert.That(y.Shape, equalTo data["y"].Shape)
+
+                        for found, expected in Seq.zip (y.ToArray()) (data["y"].ToArray()) do
+                            // Whatever is not near is refused, NaN too.
+                            Assert.That(abs (found - expected) <= 1e-5f, $"{path}: {found} against {expected}")))
+
+        testCase "a model's weights go through a .npz file and come back, and its ONNX file is the network's" (fun () ->
+            let folder = Directory.CreateTempSubdirectory "cnn"
+
+            try
+                let architecture = Cnn.Fluent.Architectures.Find "vanilla"
+                let model, other = architecture.Build 1, architecture.Build 2
+                let path = Path.Combine(folder.FullName, "weights.npz")
+                model.ExportWeights path
+                let back = other.ImportWeights(path, WeightSource.Keras)
+                Assert.That(back.WeightHash, equalTo model.WeightHash)
+                Assert.That(other.WeightHash, differentFrom model.WeightHash)
+
+                for order in [ ChannelOrder.ChannelsFirst; ChannelOrder.ChannelsLast ] do
+                    let file = Path.Combine(folder.FullName, "model.onnx")
+                    model.ExportOnnx(file, order)
+                    let network: Network<float32> = Architectures.build 1 Architectures.vanilla
+                    Assert.That(File.ReadAllBytes file, equalTo (Onnx.encode order model.ClassNames network))
+            finally
+                folder.Delete true)
+    ]

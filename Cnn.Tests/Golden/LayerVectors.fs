@@ -2,11 +2,12 @@
 module Cnn.Tests.Golden.LayerVectors
 
 open System.Numerics
-open NUnit.Framework
+open Expecto
 open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Laws
 open Cnn.Tests.Golden.Vectors
+open Cnn.Tests.Laws.Law
 
 let private size (e: System.Text.Json.JsonElement) =
     let n = integers e
@@ -28,82 +29,6 @@ let private learning = Training(Key.ofSeed 1)
 
 let private run context spec θ s x = Layer.run context (Layers.ofSpec spec) θ s x
 
-/// conv2d.json: 24 cross-correlations and 8 convolutions with uneven strides, dilations and four-sided padding.
-[<Test>]
-let ``conv2d: y, dx, dkernel and dbias`` () =
-    for case in cases "conv2d.json" do
-        let pad name = (case?padding.GetProperty(name: string)).GetInt32()
-        let kernelShape = integers case?kernel?shape
-
-        let spec =
-            LayerSpec.Conv2D {
-                Conv2D.Default with
-                    Filters = kernelShape[3]
-                    Kernel = { Height = kernelShape[0]; Width = kernelShape[1] }
-                    Stride = size case?stride
-                    Dilation = size case?dilation
-                    Padding = Explicit(pad "top", pad "bottom", pad "left", pad "right")
-                    Mode =
-                        (if text case?mode = "convolution" then
-                             ConvolutionMode.Convolution
-                         else
-                             ConvolutionMode.CrossCorrelation)
-            }
-
-        {
-            new Check() with
-                member _.Run context =
-                    let step = run context spec [ tensor case?kernel; tensor case?bias ] [] (tensor case?x)
-                    let θ̄, x̄ = step.Pullback(tensor case?dy)
-                    close "y" case?y step.Output
-                    close "dx" case?dx x̄
-                    close "dkernel" case?dkernel θ̄[0]
-                    close "dbias" case?dbias θ̄[1]
-        }
-            .Everywhere
-            learning
-
-/// pool2d.json: max and average pooling; its "same" is Fossheim's, here Cover.
-[<Test>]
-let ``pool2d: y and dx`` () =
-    for case in cases "pool2d.json" do
-        let pool = {
-            Window = size case?window
-            Stride = size case?stride
-            Padding = (if text case?padding = "same" then Cover else Valid)
-        }
-
-        let spec = if text case?kind = "max" then MaxPool pool else AveragePool pool
-
-        {
-            new Check() with
-                member _.Run context =
-                    let step = run context spec [] [] (tensor case?x)
-                    close "y" case?y step.Output
-                    close "dx" case?dx (snd (step.Pullback(tensor case?dy)))
-        }
-            .Everywhere
-            learning
-
-/// dense.json
-[<Test>]
-let ``dense: y, dx, dweights and dbias`` () =
-    for case in cases "dense.json" do
-        let spec = LayerSpec.Dense { Dense.Default with Units = (integers case?weights?shape)[1] }
-
-        {
-            new Check() with
-                member _.Run context =
-                    let step = run context spec [ tensor case?weights; tensor case?bias ] [] (tensor case?x)
-                    let θ̄, x̄ = step.Pullback(tensor case?dy)
-                    close "y" case?y step.Output
-                    close "dx" case?dx x̄
-                    close "dweights" case?dweights θ̄[0]
-                    close "dbias" case?dbias θ̄[1]
-        }
-            .Everywhere
-            learning
-
 let private activation name =
     match name with
     | "sigmoid" -> Activation.Sigmoid
@@ -114,43 +39,117 @@ let private activation name =
     | "identity" -> Activation.Identity
     | other -> failwith other
 
-/// activations.json, with moderate and with large arguments.
-[<Test>]
-let ``activations: y and dx`` () =
-    for case in cases "activations.json" do
-        let spec = LayerSpec.Activation(activation (text case?activation))
+let tests =
+    testList "layer vectors" [
+        // conv2d.json: 24 cross-correlations and 8 convolutions with uneven strides, dilations and four-sided padding.
+        testCase "conv2d: y, dx, dkernel and dbias" (fun () ->
+            for case in cases "conv2d.json" do
+                let pad name = (case?padding.GetProperty(name: string)).GetInt32()
+                let kernelShape = integers case?kernel?shape
 
-        {
-            new Check() with
-                member _.Run context =
-                    let step = run context spec [] [] (tensor case?x)
-                    close "y" case?y step.Output
-                    closeBy case?dy "dx" case?dx (snd (step.Pullback(tensor case?dy)))
-        }
-            .Everywhere
-            learning
+                let spec =
+                    LayerSpec.Conv2D {
+                        Conv2D.Default with
+                            Filters = kernelShape[3]
+                            Kernel = { Height = kernelShape[0]; Width = kernelShape[1] }
+                            Stride = size case?stride
+                            Dilation = size case?dilation
+                            Padding = Explicit(pad "top", pad "bottom", pad "left", pad "right")
+                            Mode =
+                                (if text case?mode = "convolution" then
+                                     ConvolutionMode.Convolution
+                                 else
+                                     ConvolutionMode.CrossCorrelation)
+                    }
 
-/// batchnorm.json: learning, running statistics, and inference.
-[<Test>]
-let ``batchnorm: y, dx, dgamma, dbeta, running statistics, inference`` () =
-    for case in cases "batchnorm.json" do
-        let spec = BatchNorm { Epsilon = number case?epsilon; Momentum = number case?momentum }
+                {
+                    new Check() with
+                        member _.Run context =
+                            let step = run context spec [ tensor case?kernel; tensor case?bias ] [] (tensor case?x)
+                            let θ̄, x̄ = step.Pullback(tensor case?dy)
+                            close "y" case?y step.Output
+                            close "dx" case?dx x̄
+                            close "dkernel" case?dkernel θ̄[0]
+                            close "dbias" case?dbias θ̄[1]
+                }
+                    .Everywhere
+                    learning)
 
-        {
-            new Check() with
-                member _.Run context =
-                    let θ = [ tensor case?gamma; tensor case?beta ]
-                    let s = [ tensor case?runningMean; tensor case?runningVariance ]
-                    let step = run context spec θ s (tensor case?x)
-                    let θ̄, x̄ = step.Pullback(tensor case?dy)
-                    close "y" case?y step.Output
-                    close "dx" case?dx x̄
-                    close "dgamma" case?dgamma θ̄[0]
-                    close "dbeta" case?dbeta θ̄[1]
-                    close "runningMeanAfter" case?runningMeanAfter step.State[0]
-                    close "runningVarianceAfter" case?runningVarianceAfter step.State[1]
-                    let inference = run { context with Mode = Inference } spec θ s (tensor case?x)
-                    close "yInference" case?yInference inference.Output
-        }
-            .Everywhere
-            learning
+        // pool2d.json: max and average pooling; its "same" is Fossheim's, here Cover.
+        testCase "pool2d: y and dx" (fun () ->
+            for case in cases "pool2d.json" do
+                let pool = {
+                    Window = size case?window
+                    Stride = size case?stride
+                    Padding = (if text case?padding = "same" then Cover else Valid)
+                }
+
+                let spec = if text case?kind = "max" then MaxPool pool else AveragePool pool
+
+                {
+                    new Check() with
+                        member _.Run context =
+                            let step = run context spec [] [] (tensor case?x)
+                            close "y" case?y step.Output
+                            close "dx" case?dx (snd (step.Pullback(tensor case?dy)))
+                }
+                    .Everywhere
+                    learning)
+
+        // dense.json
+        testCase "dense: y, dx, dweights and dbias" (fun () ->
+            for case in cases "dense.json" do
+                let spec = LayerSpec.Dense { Dense.Default with Units = (integers case?weights?shape)[1] }
+
+                {
+                    new Check() with
+                        member _.Run context =
+                            let step = run context spec [ tensor case?weights; tensor case?bias ] [] (tensor case?x)
+                            let θ̄, x̄ = step.Pullback(tensor case?dy)
+                            close "y" case?y step.Output
+                            close "dx" case?dx x̄
+                            close "dweights" case?dweights θ̄[0]
+                            close "dbias" case?dbias θ̄[1]
+                }
+                    .Everywhere
+                    learning)
+
+        // activations.json, with moderate and with large arguments.
+        testCase "activations: y and dx" (fun () ->
+            for case in cases "activations.json" do
+                let spec = LayerSpec.Activation(activation (text case?activation))
+
+                {
+                    new Check() with
+                        member _.Run context =
+                            let step = run context spec [] [] (tensor case?x)
+                            close "y" case?y step.Output
+                            closeBy case?dy "dx" case?dx (snd (step.Pullback(tensor case?dy)))
+                }
+                    .Everywhere
+                    learning)
+
+        // batchnorm.json: learning, running statistics, and inference.
+        testCase "batchnorm: y, dx, dgamma, dbeta, running statistics, inference" (fun () ->
+            for case in cases "batchnorm.json" do
+                let spec = BatchNorm { Epsilon = number case?epsilon; Momentum = number case?momentum }
+
+                {
+                    new Check() with
+                        member _.Run context =
+                            let θ = [ tensor case?gamma; tensor case?beta ]
+                            let s = [ tensor case?runningMean; tensor case?runningVariance ]
+                            let step = run context spec θ s (tensor case?x)
+                            let θ̄, x̄ = step.Pullback(tensor case?dy)
+                            close "y" case?y step.Output
+                            close "dx" case?dx x̄
+                            close "dgamma" case?dgamma θ̄[0]
+                            close "dbeta" case?dbeta θ̄[1]
+                            close "runningMeanAfter" case?runningMeanAfter step.State[0]
+                            close "runningVarianceAfter" case?runningVarianceAfter step.State[1]
+                            let inference = run { context with Mode = Inference } spec θ s (tensor case?x)
+                            close "yInference" case?yInference inference.Output
+                }
+                    .Everywhere
+                    learning)
+    ]

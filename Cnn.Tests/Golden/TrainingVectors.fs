@@ -3,11 +3,12 @@ module Cnn.Tests.Golden.TrainingVectors
 
 open System
 open System.Numerics
-open NUnit.Framework
+open Expecto
 open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Laws
 open Cnn.Tests.Golden.Vectors
+open Cnn.Tests.Laws.Law
 
 /// losses.json: means over the batch.
 let private checkLoss<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> tolerance =
@@ -28,13 +29,8 @@ let private checkLoss<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'
             | _ -> Values(tensor case?targets)
 
         let struct (value, d) = Loss.evaluate loss (tensor<'T>(case.GetProperty prediction)) targets
-        Assert.That(value, Is.EqualTo(number case?value).Within(tolerance * number case?value), kind)
+        Assert.That(value, closeTo (number case?value) (tolerance * number case?value), kind)
         close gradient (case.GetProperty gradient) d
-
-[<Test>]
-let ``losses: value and gradient`` () =
-    checkLoss<float> 1e-10
-    checkLoss<float32> 1e-4
 
 let private optimizer (case: System.Text.Json.JsonElement) =
     let setting (name: string) = number (case?settings.GetProperty name)
@@ -71,12 +67,6 @@ let private checkOptimizers (kernels: IKernels<'T>) =
                 state, θ)
             (Optimizer.start optimizer start, start)
         |> ignore
-
-/// optimizers.json: six steps of each.
-[<Test>]
-let ``optimizers: six steps`` () =
-    List.iter checkOptimizers AllKernels.float
-    List.iter checkOptimizers AllKernels.float32
 
 let private checkNetworks (kernels: IKernels<'T>) =
     let backend = { Kernels = kernels; Scheduler = SequentialScheduler() }
@@ -117,7 +107,7 @@ let private checkNetworks (kernels: IKernels<'T>) =
             close "logits" expected?logits run.Output
             let struct (value, ȳ) = Loss.evaluate Loss.SoftmaxCrossEntropy run.Output labels
             let tolerance = if typeof<'T> = typeof<float32> then 1e-4 else 1e-10
-            Assert.That(value, Is.EqualTo(number expected?loss).Within tolerance)
+            Assert.That(value, closeTo (number expected?loss) tolerance)
             let θ̄ = fst (run.Pullback ȳ)
 
             List.zip3 names (list expected?gradients) θ̄
@@ -129,8 +119,19 @@ let private checkNetworks (kernels: IKernels<'T>) =
         let _, θ = List.fold step (Optimizer.start sgd start, start) (list case?steps)
         List.zip3 names (list case?parametersAfter) θ |> List.iter (fun (name, p, t) -> close name p t)
 
-/// networks.json: four SGD steps of a small network, every gradient at every step.
-[<Test>]
-let ``networks: logits, loss and gradients of four steps, and the parameters after`` () =
-    List.iter checkNetworks AllKernels.float
-    List.iter checkNetworks AllKernels.float32
+let tests =
+    testList "training vectors" [
+        testCase "losses: value and gradient" (fun () ->
+            checkLoss<float> 1e-10
+            checkLoss<float32> 1e-4)
+
+        // optimizers.json: six steps of each.
+        testCase "optimizers: six steps" (fun () ->
+            List.iter checkOptimizers AllKernels.float
+            List.iter checkOptimizers AllKernels.float32)
+
+        // networks.json: four SGD steps of a small network, every gradient at every step.
+        testCase "networks: logits, loss and gradients of four steps, and the parameters after" (fun () ->
+            List.iter checkNetworks AllKernels.float
+            List.iter checkNetworks AllKernels.float32)
+    ]

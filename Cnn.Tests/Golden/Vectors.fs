@@ -5,8 +5,9 @@ module Cnn.Tests.Golden.Vectors
 open System
 open System.IO
 open System.Text.Json
-open NUnit.Framework
+open Expecto
 open Cnn
+open Cnn.Tests.Laws
 open Cnn.Tests.Laws.Closeness
 
 /// The folder of the sources that the tests were built from, where they still lie in it.

@@ -6,11 +6,12 @@ open System.IO
 open System.Reflection
 open System.Runtime.CompilerServices
 open Microsoft.FSharp.Reflection
-open NUnit.Framework
+open Expecto
 open Cnn
 open Cnn.Fluent
 open Cnn.Tests.Golden
 open Cnn.Tests.Laws.Closeness
+open Cnn.Tests.Laws.Law
 
 let private core, private facade = typeof<Shape>.Assembly, typeof<NetworkBuilder>.Assembly
 
@@ -27,31 +28,6 @@ let private qualified (lines: string list) =
         else
             line, line)
     |> fst
-
-/// The public API is the one that Approved/NAME.txt holds, so that each change of it is a visible one.
-[<Test>]
-let ``the public API is as approved`` ([<Values("Cnn.Core.FSharp", "Cnn.Api.CSharp")>] name: string) =
-    match Vectors.repository () with
-    | None -> Assert.Ignore "The sources are not here."
-    | Some folder ->
-        let found = ApiText.describe (if name = "Cnn.Core.FSharp" then core else facade)
-        let file = Path.Combine(folder, "Cnn.Tests", "Approved", name + ".txt")
-
-        if Environment.GetEnvironmentVariable Approve = "1" then
-            File.WriteAllText(file, String.Join("\n", found) + "\n")
-
-        let approved = if File.Exists file then List.ofArray (File.ReadAllLines file) else []
-
-        if found <> approved then
-            let changes =
-                [ for line in List.except (qualified found) (qualified approved) -> "- " + line ]
-                @ [ for line in List.except (qualified approved) (qualified found) -> "+ " + line ]
-
-            Assert.Fail(
-                $"The public API of {name} is not the approved one. If that is meant, run this test with {Approve}=1 in the "
-                + $"environment and commit Cnn.Tests/Approved/{name}.txt.\n"
-                + String.Join("\n", changes)
-            )
 
 /// Types that a C# caller should not meet: F# functions, lists, options, references, tuples, and unions.
 let rec private isFSharp (t: Type) =
@@ -123,29 +99,54 @@ let private exceptions =
         "Cnn.Geometry.Pooling", "as above"
     ]
 
-/// ARCHITECTURE: outside Cnn.FSharp no public member shows an F# function, list, option, tuple or union.
-[<Test>]
-let ``no F# type is visible outside Cnn.FSharp`` () =
-    let found = [
-        for t in visible do
-            if FSharpType.IsUnion t then
-                t.Name, t
+let tests =
+    testList "API" [
+        // The public API is the one that Approved/NAME.txt holds, so that each change of it is a visible one.
+        testTheory "the public API is as approved" [ "Cnn.Core.FSharp"; "Cnn.Api.CSharp" ] (fun name ->
+            match Vectors.repository () with
+            | None -> Assert.Ignore "The sources are not here."
+            | Some folder ->
+                let found = ApiText.describe (if name = "Cnn.Core.FSharp" then core else facade)
+                let file = Path.Combine(folder, "Cnn.Tests", "Approved", name + ".txt")
 
-            for name, seen, named in shown t do
-                if isFSharp seen || isNameless seen named then
-                    $"{t.FullName}.{name}", seen
+                if Environment.GetEnvironmentVariable Approve = "1" then
+                    File.WriteAllText(file, String.Join("\n", found) + "\n")
+
+                let approved = if File.Exists file then List.ofArray (File.ReadAllLines file) else []
+
+                if found <> approved then
+                    let changes =
+                        [ for line in List.except (qualified found) (qualified approved) -> "- " + line ]
+                        @ [ for line in List.except (qualified approved) (qualified found) -> "+ " + line ]
+
+                    Assert.Fail(
+                        $"The public API of {name} is not the approved one. If that is meant, run this test with {Approve}=1 in the "
+                        + $"environment and commit Cnn.Tests/Approved/{name}.txt.\n"
+                        + String.Join("\n", changes)
+                    ))
+
+        // ARCHITECTURE: outside Cnn.FSharp no public member shows an F# function, list, option, tuple or union.
+        testCase "no F# type is visible outside Cnn.FSharp" (fun () ->
+            let found = [
+                for t in visible do
+                    if FSharpType.IsUnion t then
+                        t.Name, t
+
+                    for name, seen, named in shown t do
+                        if isFSharp seen || isNameless seen named then
+                            $"{t.FullName}.{name}", seen
+            ]
+
+            let excused, offences = found |> List.partition (fun (name, _) -> exceptions.ContainsKey name)
+
+            Assert.That(visible.Length, greaterThan 100)
+            Assert.That(offences, isEmpty)
+            Assert.That(excused |> List.map fst |> set, equalTo (set exceptions.Keys)))
+
+        // Every public type lives in one of the three namespaces.
+        testCase "there are three namespaces" (fun () ->
+            let namespaces =
+                [ core; facade ] |> List.collect (fun a -> [ for t in a.GetExportedTypes() -> string t.Namespace ])
+
+            Assert.That(set namespaces, equalTo (set [ "Cnn"; "Cnn.FSharp"; "Cnn.Fluent" ])))
     ]
-
-    let excused, offences = found |> List.partition (fun (name, _) -> exceptions.ContainsKey name)
-
-    Assert.That(visible.Length, Is.GreaterThan 100)
-    Assert.That(offences, Is.Empty)
-    Assert.That(excused |> List.map fst |> set, equalTo (set exceptions.Keys))
-
-/// Every public type lives in one of the three namespaces.
-[<Test>]
-let ``there are three namespaces`` () =
-    let namespaces =
-        [ core; facade ] |> List.collect (fun a -> [ for t in a.GetExportedTypes() -> string t.Namespace ])
-
-    Assert.That(set namespaces, equalTo (set [ "Cnn"; "Cnn.FSharp"; "Cnn.Fluent" ]))

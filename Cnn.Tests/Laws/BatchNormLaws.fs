@@ -1,10 +1,11 @@
 /// Batch normalisation (SPEC section 6).
 module Cnn.Tests.Laws.BatchNormLaws
 
-open NUnit.Framework
+open Expecto
 open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Laws.Closeness
+open Cnn.Tests.Laws.Law
 
 let private ε = 1e-3
 let private ρ = 0.75
@@ -38,87 +39,83 @@ let private variance (v: float[]) = v |> Array.averageBy (fun x -> (x - mean v) 
 
 let private vector values = Tensor.ofArray (Shape.Of(Array.length values)) values
 
-/// With γ = 1 and β = 0: mean 0, and variance σ² ∕ (σ² + ε), which is 1 but for ε.
-[<Law>]
-let ``x̂ has mean 0 and variance σ² ∕ (σ² + ε)`` (Case(x, θ, s)) =
-    let one, zero = Tensor.map (fun _ -> 1.0) θ[0], Tensor.map (fun _ -> 0.0) θ[0]
-    let y = (Layer.run learning layer [ one; zero ] s x).Output
+let tests =
+    testList "batch norm" [
+        // With γ = 1 and β = 0: mean 0, and variance σ² ∕ (σ² + ε), which is 1 but for ε.
+        testProperty "x̂ has mean 0 and variance σ² ∕ (σ² + ε)" (fun (Case(x, θ, s)) ->
+            let one, zero = Tensor.map (fun _ -> 1.0) θ[0], Tensor.map (fun _ -> 0.0) θ[0]
+            let y = (Layer.run learning layer [ one; zero ] s x).Output
 
-    all [
-        near 1e-13 zero (vector (columns y |> Array.map mean))
-        near
-            1e-12
-            (vector (columns x |> Array.map (fun v -> variance v / (variance v + ε))))
-            (vector (columns y |> Array.map variance))
+            all [
+                near 1e-13 zero (vector (columns y |> Array.map mean))
+                near
+                    1e-12
+                    (vector (columns x |> Array.map (fun v -> variance v / (variance v + ε))))
+                    (vector (columns y |> Array.map variance))
+            ])
+
+        // y = γ x̂ + β with x̂ = (x − μ) ∕ √(σ² + ε), statistics of the batch.
+        testProperty "y = γ(x − μ) ∕ √(σ² + ε) + β" (fun (Case(x, θ, s)) ->
+            let μ, v = columns x |> Array.map mean, columns x |> Array.map variance
+
+            let y =
+                Tensor.init x.Shape (fun k ->
+                    let c = k % μ.Length
+                    θ[0].Span[c] * (x.Span[k] - μ[c]) / sqrt (v[c] + ε) + θ[1].Span[c])
+
+            near 1e-12 y (Layer.run learning layer θ s x).Output)
+
+        // m ← ρ·m + (1−ρ)·μ, likewise the population variance.
+        testProperty "running statistics: m ← ρm + (1−ρ)μ, v ← ρv + (1−ρ)σ²" (fun (Case(x, θ, s)) ->
+            let blend (kept: Tensor<float>) fresh =
+                vector (Array.map2 (fun m μ -> ρ * m + (1.0 - ρ) * μ) (kept.ToArray()) fresh)
+
+            match (Layer.run learning layer θ s x).State with
+            | [ m; v ] ->
+                all [
+                    near 1e-13 (blend s[0] (columns x |> Array.map mean)) m
+                    near 1e-13 (blend s[1] (columns x |> Array.map variance)) v
+                ]
+            | state -> same 2 state.Length)
+
+        // Inference uses the running statistics, keeps them, and couples no samples.
+        testProperty "at inference y = γ(x − m) ∕ √(v + ε) + β, and the state stays" (fun (Case(x, θ, s)) ->
+            let step = Layer.run (Context.reference Inference) layer θ s x
+
+            let y =
+                Tensor.init x.Shape (fun k ->
+                    let c = k % s[0].Size
+                    θ[0].Span[c] * (x.Span[k] - s[0].Span[c]) / sqrt (s[1].Span[c] + ε) + θ[1].Span[c])
+
+            all [ near 1e-13 y step.Output; exactly s step.State ])
+
+        // γ̄ = Σ ȳ∘x̂, β̄ = Σ ȳ, x̄ = γ ∕ √(σ² + ε)·(ȳ − mean ȳ − x̂·mean(ȳ∘x̂)).
+        testProperty "γ̄ = Σ ȳ∘x̂, β̄ = Σ ȳ, x̄ = γ ∕ √(σ² + ε)·(ȳ − mean ȳ − x̂·mean(ȳ∘x̂))" (fun (Case(x, θ, s)) ->
+            let ȳ = Draw.reals 9 x.Shape
+            let θ̄, x̄ = (Layer.run learning layer θ s x).Pullback ȳ
+            let μ, v = columns x |> Array.map mean, columns x |> Array.map variance
+            let x̂ = Tensor.init x.Shape (fun k -> let c = k % μ.Length in (x.Span[k] - μ[c]) / sqrt (v[c] + ε))
+            let turned = columns (Tensor.map2 (fun a b -> a * b) ȳ x̂)
+            let straight = columns ȳ
+
+            let expected =
+                Tensor.init x.Shape (fun k ->
+                    let c = k % μ.Length
+
+                    θ[0].Span[c] / sqrt (v[c] + ε) * (ȳ.Span[k] - mean straight[c] - x̂.Span[k] * mean turned[c]))
+
+            all [
+                near 1e-12 (vector (turned |> Array.map Array.sum)) θ̄[0]
+                near 1e-12 (vector (straight |> Array.map Array.sum)) θ̄[1]
+                near 1e-11 expected x̄
+            ])
+
+        // The batch's mean and scale are taken out: a shift of the input changes nothing, and neither does x̄ have a mean.
+        testProperty "Σ x̄ = 0 per feature" (fun (Case(x, θ, s)) ->
+            let _, x̄ = (Layer.run learning layer θ s x).Pullback(Draw.reals 9 x.Shape)
+            near 1e-11 (Tensor.map (fun _ -> 0.0) θ[0]) (vector (columns x̄ |> Array.map Array.sum)))
+
+        // As Keras has them.
+        testCase "defaults are ε = 1e−3 and ρ = 0.99" (fun () ->
+            Assert.That((BatchNorm.Default.Epsilon, BatchNorm.Default.Momentum), equalTo (1e-3, 0.99)))
     ]
-
-/// y = γ x̂ + β with x̂ = (x − μ) ∕ √(σ² + ε), statistics of the batch.
-[<Law>]
-let ``y = γ(x − μ) ∕ √(σ² + ε) + β`` (Case(x, θ, s)) =
-    let μ, v = columns x |> Array.map mean, columns x |> Array.map variance
-
-    let y =
-        Tensor.init x.Shape (fun k ->
-            let c = k % μ.Length
-            θ[0].Span[c] * (x.Span[k] - μ[c]) / sqrt (v[c] + ε) + θ[1].Span[c])
-
-    near 1e-12 y (Layer.run learning layer θ s x).Output
-
-/// m ← ρ·m + (1−ρ)·μ, likewise the population variance.
-[<Law>]
-let ``running statistics: m ← ρm + (1−ρ)μ, v ← ρv + (1−ρ)σ²`` (Case(x, θ, s)) =
-    let blend (kept: Tensor<float>) fresh =
-        vector (Array.map2 (fun m μ -> ρ * m + (1.0 - ρ) * μ) (kept.ToArray()) fresh)
-
-    match (Layer.run learning layer θ s x).State with
-    | [ m; v ] ->
-        all [
-            near 1e-13 (blend s[0] (columns x |> Array.map mean)) m
-            near 1e-13 (blend s[1] (columns x |> Array.map variance)) v
-        ]
-    | state -> same 2 state.Length
-
-/// Inference uses the running statistics, keeps them, and couples no samples.
-[<Law>]
-let ``at inference y = γ(x − m) ∕ √(v + ε) + β, and the state stays`` (Case(x, θ, s)) =
-    let step = Layer.run (Context.reference Inference) layer θ s x
-
-    let y =
-        Tensor.init x.Shape (fun k ->
-            let c = k % s[0].Size
-            θ[0].Span[c] * (x.Span[k] - s[0].Span[c]) / sqrt (s[1].Span[c] + ε) + θ[1].Span[c])
-
-    all [ near 1e-13 y step.Output; exactly s step.State ]
-
-/// γ̄ = Σ ȳ∘x̂, β̄ = Σ ȳ, x̄ = γ ∕ √(σ² + ε)·(ȳ − mean ȳ − x̂·mean(ȳ∘x̂)).
-[<Law>]
-let ``γ̄ = Σ ȳ∘x̂, β̄ = Σ ȳ, x̄ = γ ∕ √(σ² + ε)·(ȳ − mean ȳ − x̂·mean(ȳ∘x̂))`` (Case(x, θ, s)) =
-    let ȳ = Draw.reals 9 x.Shape
-    let θ̄, x̄ = (Layer.run learning layer θ s x).Pullback ȳ
-    let μ, v = columns x |> Array.map mean, columns x |> Array.map variance
-    let x̂ = Tensor.init x.Shape (fun k -> let c = k % μ.Length in (x.Span[k] - μ[c]) / sqrt (v[c] + ε))
-    let turned = columns (Tensor.map2 (fun a b -> a * b) ȳ x̂)
-    let straight = columns ȳ
-
-    let expected =
-        Tensor.init x.Shape (fun k ->
-            let c = k % μ.Length
-
-            θ[0].Span[c] / sqrt (v[c] + ε) * (ȳ.Span[k] - mean straight[c] - x̂.Span[k] * mean turned[c]))
-
-    all [
-        near 1e-12 (vector (turned |> Array.map Array.sum)) θ̄[0]
-        near 1e-12 (vector (straight |> Array.map Array.sum)) θ̄[1]
-        near 1e-11 expected x̄
-    ]
-
-/// The batch's mean and scale are taken out: a shift of the input changes nothing, and neither does x̄ have a mean.
-[<Law>]
-let ``Σ x̄ = 0 per feature`` (Case(x, θ, s)) =
-    let _, x̄ = (Layer.run learning layer θ s x).Pullback(Draw.reals 9 x.Shape)
-    near 1e-11 (Tensor.map (fun _ -> 0.0) θ[0]) (vector (columns x̄ |> Array.map Array.sum))
-
-/// As Keras has them.
-[<Test>]
-let ``defaults are ε = 1e−3 and ρ = 0.99`` () =
-    Assert.That((BatchNorm.Default.Epsilon, BatchNorm.Default.Momentum), equalTo (1e-3, 0.99))

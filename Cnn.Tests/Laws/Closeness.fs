@@ -4,7 +4,6 @@ module Cnn.Tests.Laws.Closeness
 open System.Numerics
 open FsCheck
 open FsCheck.FSharp
-open NUnit.Framework
 open Cnn
 open Cnn.FSharp
 
@@ -46,9 +45,6 @@ let exactly (expected: Tensor<'T> list) (actual: Tensor<'T> list) =
         same expected.Length actual.Length
     else
         List.map2 exact expected actual |> all
-
-/// NUnit's equality, whatever the type: element by element for collections.
-let equalTo (expected: 'A) = Is.EqualTo(box expected)
 
 /// |a − b| ≤ bound, element by element.
 let within (bound: int -> float) (expected: Tensor<'T>) (actual: Tensor<'T>) =

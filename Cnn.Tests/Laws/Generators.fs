@@ -4,7 +4,6 @@ namespace Cnn.Tests.Laws
 open System
 open FsCheck
 open FsCheck.FSharp
-open FsCheck.NUnit
 open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Laws

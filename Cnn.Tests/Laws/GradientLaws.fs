@@ -2,10 +2,12 @@
 /// cotangent ȳ, J·d by central differences of fourth order in double. Away from kinks by generation.
 module Cnn.Tests.Laws.GradientLaws
 
+open Expecto
 open FsCheck.FSharp
 open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Laws.Closeness
+open Cnn.Tests.Laws.Law
 
 /// f'(0) to the fourth order: (8(f(h) − f(−h)) − (f(2h) − f(−2h))) ∕ 12h.
 let derivative (f: float -> float) =
@@ -31,15 +33,6 @@ let private checkPullback seed (point: Point) =
     let θ̄, x̄ = step.Pullback ȳ
     truncation (derivative along) (dots (x̄ :: θ̄) direction)
 
-/// Random composites of every kind of layer, learning: dropout masks and batch statistics included.
-[<Law>]
-let ``⟨ȳ, J·d⟩ = ⟨Jᵀȳ, d⟩ for composites that learn`` (plan: Plan) = checkPullback plan.Seed (Point.away Training plan)
-
-/// Random composites at inference: dropout off, running statistics.
-[<Law>]
-let ``⟨ȳ, J·d⟩ = ⟨Jᵀȳ, d⟩ for composites that predict`` (plan: Plan) =
-    checkPullback plan.Seed (Point.away (fun _ -> Inference) plan)
-
 let private single (picture: Shape) count seed (x: Tensor<float>) spec =
     let layer: Layer<float> = Layers.ofSpec spec
     let θ, s = Layer.initial (Key.ofSeed seed) picture layer
@@ -52,57 +45,65 @@ let private single (picture: Shape) count seed (x: Tensor<float>) spec =
         X = x
     }
 
-/// SPEC section 4, any geometry, both modes, with bias, smooth activations fused.
-[<Law>]
-let ``⟨ȳ, J·d⟩ = ⟨Jᵀȳ, d⟩ for convolutional layers`` (s: Sliding) =
-    let x = Draw.reals s.Seed (s.Picture.Batch s.Samples)
+let tests =
+    testList "gradient" [
+        // Random composites of every kind of layer, learning: dropout masks and batch statistics included.
+        testProperty "⟨ȳ, J·d⟩ = ⟨Jᵀȳ, d⟩ for composites that learn" (fun (plan: Plan) ->
+            checkPullback plan.Seed (Point.away Training plan))
 
-    all [
-        for mode in [ ConvolutionMode.CrossCorrelation; ConvolutionMode.Convolution ] do
-            for φ in [ Cnn.Activation.Identity; Cnn.Activation.Tanh; Cnn.Activation.Softmax ] do
+        // Random composites at inference: dropout off, running statistics.
+        testProperty "⟨ȳ, J·d⟩ = ⟨Jᵀȳ, d⟩ for composites that predict" (fun (plan: Plan) ->
+            checkPullback plan.Seed (Point.away (fun _ -> Inference) plan))
+
+        // SPEC section 4, any geometry, both modes, with bias, smooth activations fused.
+        testProperty "⟨ȳ, J·d⟩ = ⟨Jᵀȳ, d⟩ for convolutional layers" (fun (s: Sliding) ->
+            let x = Draw.reals s.Seed (s.Picture.Batch s.Samples)
+
+            all [
+                for mode in [ ConvolutionMode.CrossCorrelation; ConvolutionMode.Convolution ] do
+                    for φ in [ Cnn.Activation.Identity; Cnn.Activation.Tanh; Cnn.Activation.Softmax ] do
+                        single
+                            s.Picture
+                            s.Samples
+                            s.Seed
+                            x
+                            (LayerSpec.Conv2D { s.Conv2D with UseBias = true; Mode = mode; Activation = φ })
+            ])
+
+        // SPEC section 5: the window's maximum is unique, by a margin.
+        testProperty "⟨ȳ, J·d⟩ = ⟨Jᵀȳ, d⟩ for pooling layers" (fun (Pooled s) ->
+            let x = Draw.distinct s.Seed (s.Picture.Batch s.Samples)
+
+            all [
+                for spec in [ MaxPool s.Pool; AveragePool s.Pool; GlobalMaxPool; GlobalAveragePool ] do
+                    single s.Picture s.Samples s.Seed x spec
+            ])
+
+        // SPEC section 6: |x| ≥ 0.1.
+        testProperty "⟨ȳ, J·d⟩ = ⟨Jᵀȳ, d⟩ for rows: dense, activations, batch normalisation, dropout" (fun (r: Rows) ->
+            let shape = Shape.Of r.Features
+            let x = Draw.awayFromZero r.Seed (shape.Batch r.Count)
+
+            all [
+                for φ in
+                    [
+                        Cnn.Activation.Identity
+                        Cnn.Activation.ReLU
+                        Cnn.Activation.LeakyReLU 0.3
+                        Cnn.Activation.Sigmoid
+                        Cnn.Activation.Tanh
+                        Cnn.Activation.Softmax
+                    ] do
+                    single shape r.Count r.Seed x (LayerSpec.Activation φ)
+
                 single
-                    s.Picture
-                    s.Samples
-                    s.Seed
+                    shape
+                    r.Count
+                    r.Seed
                     x
-                    (LayerSpec.Conv2D { s.Conv2D with UseBias = true; Mode = mode; Activation = φ })
-    ]
-
-/// SPEC section 5: the window's maximum is unique, by a margin.
-[<Law>]
-let ``⟨ȳ, J·d⟩ = ⟨Jᵀȳ, d⟩ for pooling layers`` (Pooled s) =
-    let x = Draw.distinct s.Seed (s.Picture.Batch s.Samples)
-
-    all [
-        for spec in [ MaxPool s.Pool; AveragePool s.Pool; GlobalMaxPool; GlobalAveragePool ] do
-            single s.Picture s.Samples s.Seed x spec
-    ]
-
-/// SPEC section 6: |x| ≥ 0.1.
-[<Law>]
-let ``⟨ȳ, J·d⟩ = ⟨Jᵀȳ, d⟩ for rows: dense, activations, batch normalisation, dropout`` (r: Rows) =
-    let shape = Shape.Of r.Features
-    let x = Draw.awayFromZero r.Seed (shape.Batch r.Count)
-
-    all [
-        for φ in
-            [
-                Cnn.Activation.Identity
-                Cnn.Activation.ReLU
-                Cnn.Activation.LeakyReLU 0.3
-                Cnn.Activation.Sigmoid
-                Cnn.Activation.Tanh
-                Cnn.Activation.Softmax
-            ] do
-            single shape r.Count r.Seed x (LayerSpec.Activation φ)
-
-        single
-            shape
-            r.Count
-            r.Seed
-            x
-            (LayerSpec.Dense { Dense.Default with Units = 3; Activation = Cnn.Activation.Tanh })
-        single shape r.Count r.Seed x (BatchNorm BatchNorm.Default)
-        single shape r.Count r.Seed x (Dropout(0.4, DropoutKind.Bernoulli))
-        single shape r.Count r.Seed x (Dropout(0.4, DropoutKind.Gaussian))
+                    (LayerSpec.Dense { Dense.Default with Units = 3; Activation = Cnn.Activation.Tanh })
+                single shape r.Count r.Seed x (BatchNorm BatchNorm.Default)
+                single shape r.Count r.Seed x (Dropout(0.4, DropoutKind.Bernoulli))
+                single shape r.Count r.Seed x (Dropout(0.4, DropoutKind.Gaussian))
+            ])
     ]

@@ -1,10 +1,11 @@
 /// How weights start (SPEC section 7).
 module Cnn.Tests.Laws.InitializerLaws
 
-open NUnit.Framework
+open Expecto
 open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Laws.Closeness
+open Cnn.Tests.Laws.Law
 
 let private schemes = System.Enum.GetValues<Initializer>()
 
@@ -27,72 +28,76 @@ let private cases initializer = [
     150, 200, 150, (start 4 (Shape.Of 150) (dense initializer)).Head
 ]
 
-/// The variance of each scheme, or the limit of a uniform one; 12,000 and 30,000 draws from fixed keys, six standard
-/// errors. Fossheim 2022, III; Vu 2018, eq. 7, 9, 11; Glorot and Bengio 2010; He et al. 2015.
-[<TestCaseSource(nameof schemes)>]
-let ``weights have the variance, or the limit, of their scheme`` (initializer: Initializer) =
-    for fanIn, fanOut, nodes, weights in cases initializer do
-        let fanIn, fanOut, nodes = float fanIn, float fanOut, float nodes
+let tests =
+    testList "initializer" [
+        // The variance of each scheme, or the limit of a uniform one; 12,000 and 30,000 draws from fixed keys, six standard
+        // errors. Fossheim 2022, III; Vu 2018, eq. 7, 9, 11; Glorot and Bengio 2010; He et al. 2015.
+        testTheory "weights have the variance, or the limit, of their scheme" schemes (fun (initializer: Initializer) ->
+            for fanIn, fanOut, nodes, weights in cases initializer do
+                let fanIn, fanOut, nodes = float fanIn, float fanOut, float nodes
 
-        let variance, limit =
-            match initializer with
-            | Initializer.GlorotUniform -> 2.0 / (fanIn + fanOut), sqrt (6.0 / (fanIn + fanOut))
-            | Initializer.GlorotNormal -> 2.0 / (fanIn + fanOut), infinity
-            | Initializer.HeUniform -> 2.0 / fanIn, sqrt (6.0 / fanIn)
-            | Initializer.HeNormal -> 2.0 / fanIn, infinity
-            | Initializer.LeCunNormal -> 1.0 / fanIn, infinity
-            | Initializer.StandardNormal -> 1.0, infinity
-            | Initializer.XavierNodes -> 1.0 / nodes, infinity
-            | Initializer.HeNodes -> 2.0 / nodes, infinity
-            | other -> failwith (string other)
+                let variance, limit =
+                    match initializer with
+                    | Initializer.GlorotUniform -> 2.0 / (fanIn + fanOut), sqrt (6.0 / (fanIn + fanOut))
+                    | Initializer.GlorotNormal -> 2.0 / (fanIn + fanOut), infinity
+                    | Initializer.HeUniform -> 2.0 / fanIn, sqrt (6.0 / fanIn)
+                    | Initializer.HeNormal -> 2.0 / fanIn, infinity
+                    | Initializer.LeCunNormal -> 1.0 / fanIn, infinity
+                    | Initializer.StandardNormal -> 1.0, infinity
+                    | Initializer.XavierNodes -> 1.0 / nodes, infinity
+                    | Initializer.HeNodes -> 2.0 / nodes, infinity
+                    | other -> failwith (string other)
 
-        let values = weights.ToArray()
-        let n = float values.Length
-        let largest = values |> Array.map abs |> Array.max
-        Assert.That(largest, Is.LessThanOrEqualTo limit)
-        Assert.That(Array.average values, Is.EqualTo(0.0).Within(6.0 * sqrt (variance / n)))
-        // A normal fourth moment is 3σ⁴, a uniform one 1.8σ⁴.
-        Assert.That(
-            values |> Array.averageBy (fun v -> v * v),
-            Is.EqualTo(variance).Within(6.0 * variance * sqrt (2.0 / n))
-        )
+                let values = weights.ToArray()
+                let n = float values.Length
+                let largest = values |> Array.map abs |> Array.max
+                Assert.That(largest, atMost limit)
+                Assert.That(Array.average values, closeTo (0.0) (6.0 * sqrt (variance / n)))
+                // A normal fourth moment is 3σ⁴, a uniform one 1.8σ⁴.
+                Assert.That(
+                    values |> Array.averageBy (fun v -> v * v),
+                    closeTo (variance) (6.0 * variance * sqrt (2.0 / n))
+                )
 
-        if infinity > limit then
-            Assert.That(largest, Is.GreaterThan(0.99 * limit))
-        else
-            Assert.That(largest, Is.GreaterThan(3.0 * sqrt variance))
+                if infinity > limit then
+                    Assert.That(largest, greaterThan (0.99 * limit))
+                else
+                    Assert.That(largest, greaterThan (3.0 * sqrt variance)))
 
-/// SPEC section 7: biases start at 0.
-[<TestCaseSource(nameof schemes)>]
-let ``biases start at 0`` (initializer: Initializer) =
-    for θ in [ start 1 (Shape.Of(6, 7, 2)) (conv initializer); start 1 (Shape.Of 5) (dense initializer) ] do
-        Assert.That(θ[1].ToArray() |> Array.forall ((=) 0.0))
+        // SPEC section 7: biases start at 0.
+        testTheory "biases start at 0" schemes (fun (initializer: Initializer) ->
+            for θ in [ start 1 (Shape.Of(6, 7, 2)) (conv initializer); start 1 (Shape.Of 5) (dense initializer) ] do
+                Assert.That(θ[1].ToArray() |> Array.forall ((=) 0.0)))
 
-/// SPEC section 7: the same seed gives the same network.
-[<Law>]
-let ``the same seed gives the same weights`` (plan: Plan) =
-    let start () =
-        let θ, s =
-            Layer.initial (Key.ofSeed plan.Seed) (Plan.shape plan.Input) (Layers.ofSpecs plan.Specs: Layer<float>)
+        // SPEC section 7: the same seed gives the same network.
+        testProperty "the same seed gives the same weights" (fun (plan: Plan) ->
+            let start () =
+                let θ, s =
+                    Layer.initial
+                        (Key.ofSeed plan.Seed)
+                        (Plan.shape plan.Input)
+                        (Layers.ofSpecs plan.Specs: Layer<float>)
 
-        θ @ s
+                θ @ s
 
-    exactly (start ()) (start ())
+            exactly (start ()) (start ()))
 
-/// Draws in float32 are those in float, rounded.
-[<Law>]
-let ``float32 weights are float weights, rounded`` (plan: Plan) =
-    let start () =
-        let θ, s = Layer.initial (Key.ofSeed plan.Seed) (Plan.shape plan.Input) (Layers.ofSpecs plan.Specs)
-        θ @ s
+        // Draws in float32 are those in float, rounded.
+        testProperty "float32 weights are float weights, rounded" (fun (plan: Plan) ->
+            let start () =
+                let θ, s = Layer.initial (Key.ofSeed plan.Seed) (Plan.shape plan.Input) (Layers.ofSpecs plan.Specs)
+                θ @ s
 
-    exactly (start () |> List.map (Tensor.map (fun (v: float) -> float32 v))) (start ())
+            exactly (start () |> List.map (Tensor.map (fun (v: float) -> float32 v))) (start ()))
 
-/// Each position of the key has draws of its own, and so has each seed.
-[<TestCaseSource(nameof schemes)>]
-let ``draws of different positions and of different seeds differ`` (initializer: Initializer) =
-    let layer: Layer<float> = Layers.ofSpecs [ dense initializer; dense initializer ]
-    let θ seed = fst (Layer.initial (Key.ofSeed seed) (Shape.Of 200) layer)
-    let θ1, θ2 = θ 1, θ 2
-    Assert.That(θ1[0].Equals θ1[2], Is.False)
-    Assert.That(θ1[0].Equals θ2[0], Is.False)
+        // Each position of the key has draws of its own, and so has each seed.
+        testTheory
+            "draws of different positions and of different seeds differ"
+            schemes
+            (fun (initializer: Initializer) ->
+                let layer: Layer<float> = Layers.ofSpecs [ dense initializer; dense initializer ]
+                let θ seed = fst (Layer.initial (Key.ofSeed seed) (Shape.Of 200) layer)
+                let θ1, θ2 = θ 1, θ 2
+                Assert.That(θ1[0].Equals θ1[2], isFalse)
+                Assert.That(θ1[0].Equals θ2[0], isFalse))
+    ]

@@ -4,7 +4,7 @@ namespace Cnn.Tests.Laws
 open System
 open FsCheck
 open FsCheck.FSharp
-open FsCheck.NUnit
+open Expecto
 open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Laws
@@ -53,18 +53,29 @@ type Arbitraries =
     static member Planes() = Arb.fromGenShrink (Generate.planes, Generate.shrinkPlanes)
     static member Plan() = Arb.fromGenShrink (Generate.plan 1 6, Generate.shrinkPlan)
 
-/// A property over the cases above, a hundred of them or as many as the environment variable CNN_CASES says: the same
-/// ones in each run, or others where CNN_SEED is "random". A failure prints the case, shrunk, and its replay seed.
-[<AttributeUsage(AttributeTargets.Method)>]
-type LawAttribute() as this =
-    inherit PropertyAttribute(Arbitrary = [| typeof<Arbitraries> |], QuietOnSuccess = true)
+/// What a law is: a property over the cases above, and how many of them.
+module Law =
+    /// A hundred cases of each law, or as many as the environment variable CNN_CASES says: the same ones in each run, since a
+    /// gate that draws anew fails those who changed nothing, or others where CNN_SEED is "random".
+    let configuration = {
+        FsCheckConfig.defaultConfig with
+            arbitrary = [ typeof<Arbitraries> ]
+            maxTest =
+                match Int32.TryParse(Environment.GetEnvironmentVariable "CNN_CASES") with
+                | true, cases when cases > 0 -> cases
+                | _ -> 100
+            replay =
+                match Environment.GetEnvironmentVariable "CNN_SEED" with
+                | "random" -> None
+                | _ -> Some(20022UL, 12023UL, None)
+    }
 
-    do
-        this.MaxTest <-
-            match Int32.TryParse(Environment.GetEnvironmentVariable "CNN_CASES") with
-            | true, cases when cases > 0 -> cases
-            | _ -> 100
+    /// A law: its name is the equation, and so is its body. A failure prints the case, shrunk, and its replay seed.
+    let testProperty name property = testPropertyWithConfig configuration name property
 
-        // What one run proves, every run proves: a gate that draws anew fails those who changed nothing.
-        if Environment.GetEnvironmentVariable "CNN_SEED" <> "random" then
-            this.Replay <- "20022,12023"
+    /// A test of each case, named by a label.
+    let testEach name (cases: 'Case seq) (label: 'Case -> string) (test: 'Case -> unit) =
+        testList name [ for case in cases -> testCase (label case) (fun () -> test case) ]
+
+    /// A test of each case, named by the case. (Expecto's own is inlined, and its tests lose their place in the sources.)
+    let testTheory name (cases: 'Case seq) (test: 'Case -> unit) = testEach name cases string test

@@ -2,10 +2,11 @@
 module Cnn.Tests.Laws.LossLaws
 
 open System
-open NUnit.Framework
+open Expecto
 open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Laws.Closeness
+open Cnn.Tests.Laws.Law
 
 let private losses: Loss list = [
     for reduction in [ Reduction.Mean; Reduction.Sum ] do
@@ -58,231 +59,227 @@ let private rows (t: Tensor<float>) = t.ToArray() |> Array.chunkBySize (t.Size /
 
 let private scalar v = Tensor.ofArray (Shape.Of 1) [| v |]
 
-/// Each loss of one sample by its own formula. Fan & Yam 11.5.2–4; Vu 2018, eq. 26.
-[<Law>]
-let ``L = the mean of the samples' losses`` (Case case) =
-    let sample kind (p: float[]) (y: float[]) =
-        let d = float p.Length
-        let softmax = let e = Array.map exp p in Array.map (fun v -> v / Array.sum e) e
-        let crossEntropy a = -(Array.map2 (fun a y -> y * log a) a y |> Array.sum)
-        let binary a = -(Array.map2 (fun a y -> y * log a + (1.0 - y) * log (1.0 - a)) a y |> Array.sum) / d
-        let squared = Array.map2 (fun a y -> (a - y) * (a - y)) p y |> Array.sum
+let tests =
+    testList "loss" [
+        // Each loss of one sample by its own formula. Fan & Yam 11.5.2–4; Vu 2018, eq. 26.
+        testProperty "L = the mean of the samples' losses" (fun (Case case) ->
+            let sample kind (p: float[]) (y: float[]) =
+                let d = float p.Length
+                let softmax = let e = Array.map exp p in Array.map (fun v -> v / Array.sum e) e
+                let crossEntropy a = -(Array.map2 (fun a y -> y * log a) a y |> Array.sum)
+                let binary a = -(Array.map2 (fun a y -> y * log a + (1.0 - y) * log (1.0 - a)) a y |> Array.sum) / d
+                let squared = Array.map2 (fun a y -> (a - y) * (a - y)) p y |> Array.sum
 
-        match kind with
-        | LossKind.CrossEntropy -> crossEntropy p
-        | LossKind.SoftmaxCrossEntropy -> crossEntropy softmax
-        | LossKind.BinaryCrossEntropy -> binary p
-        | LossKind.SummedBinaryCrossEntropy -> d * binary p
-        | LossKind.SigmoidBinaryCrossEntropy -> binary (Array.map (fun z -> 1.0 / (1.0 + exp -z)) p)
-        | LossKind.HalfSquaredError -> squared / 2.0
-        | _ -> squared / d
+                match kind with
+                | LossKind.CrossEntropy -> crossEntropy p
+                | LossKind.SoftmaxCrossEntropy -> crossEntropy softmax
+                | LossKind.BinaryCrossEntropy -> binary p
+                | LossKind.SummedBinaryCrossEntropy -> d * binary p
+                | LossKind.SigmoidBinaryCrossEntropy -> binary (Array.map (fun z -> 1.0 / (1.0 + exp -z)) p)
+                | LossKind.HalfSquaredError -> squared / 2.0
+                | _ -> squared / d
 
-    all [
-        for loss in losses do
-            let x = arguments loss case
-            let each = Array.map2 (sample loss.Kind) (rows x) (rows case.Targets)
-            let expected = if loss.Reduction = Reduction.Mean then Array.average each else Array.sum each
-            near 1e-12 (scalar expected) (scalar (value loss x (Values case.Targets)))
-    ]
+            all [
+                for loss in losses do
+                    let x = arguments loss case
+                    let each = Array.map2 (sample loss.Kind) (rows x) (rows case.Targets)
+                    let expected = if loss.Reduction = Reduction.Mean then Array.average each else Array.sum each
+                    near 1e-12 (scalar expected) (scalar (value loss x (Values case.Targets)))
+            ])
 
-/// ⟨∂L∕∂x, d⟩ = dL along d, for targets of any values.
-[<Law>]
-let ``∂L∕∂x is the derivative of L`` (Case case) =
-    all [
-        for loss in losses do
-            let x = arguments loss case
-            let d: Tensor<float> = Draw.reals 5 x.Shape
-            let targets = Values case.Targets
-            let along t = value loss (Tensor.add x (Tensor.scale t d)) targets
-            truncation (GradientLaws.derivative along) (Tensor.dot (gradient loss x targets) d)
-    ]
+        // ⟨∂L∕∂x, d⟩ = dL along d, for targets of any values.
+        testProperty "∂L∕∂x is the derivative of L" (fun (Case case) ->
+            all [
+                for loss in losses do
+                    let x = arguments loss case
+                    let d: Tensor<float> = Draw.reals 5 x.Shape
+                    let targets = Values case.Targets
+                    let along t = value loss (Tensor.add x (Tensor.scale t d)) targets
+                    truncation (GradientLaws.derivative along) (Tensor.dot (gradient loss x targets) d)
+            ])
 
-/// SPEC section 6: softmax with cross-entropy gives δ = a − y, divided by N where the mean is taken.
-[<Law>]
-let ``softmax with cross-entropy: δ = a − y`` (r: Rows) =
-    let (Case case) = r
-    let a = (activate Activation.Softmax case.Logits).Output
-    let y = oneHot r case.Classes
+        // SPEC section 6: softmax with cross-entropy gives δ = a − y, divided by N where the mean is taken.
+        testProperty "softmax with cross-entropy: δ = a − y" (fun (r: Rows) ->
+            let (Case case) = r
+            let a = (activate Activation.Softmax case.Logits).Output
+            let y = oneHot r case.Classes
 
-    let δ =
-        gradient { Loss.SoftmaxCrossEntropy with Reduction = Reduction.Sum } case.Logits (labels case.Classes)
+            let δ =
+                gradient { Loss.SoftmaxCrossEntropy with Reduction = Reduction.Sum } case.Logits (labels case.Classes)
 
-    near 1e-14 (Tensor.map2 (fun a y -> a - y) a y) δ
+            near 1e-14 (Tensor.map2 (fun a y -> a - y) a y) δ)
 
-/// Fan & Yam 11.5.2–4: sigmoid with binary cross-entropy gives δ = (a − y) ∕ d_L.
-[<Law>]
-let ``sigmoid with binary cross-entropy: δ = (a − y) ∕ d`` (r: Rows) =
-    let (Case case) = r
-    let a = (activate Activation.Sigmoid case.Logits).Output
+        // Fan & Yam 11.5.2–4: sigmoid with binary cross-entropy gives δ = (a − y) ∕ d_L.
+        testProperty "sigmoid with binary cross-entropy: δ = (a − y) ∕ d" (fun (r: Rows) ->
+            let (Case case) = r
+            let a = (activate Activation.Sigmoid case.Logits).Output
 
-    let δ =
-        gradient { Loss.SigmoidBinaryCrossEntropy with Reduction = Reduction.Sum } case.Logits (Values case.Targets)
+            let δ =
+                gradient
+                    { Loss.SigmoidBinaryCrossEntropy with Reduction = Reduction.Sum }
+                    case.Logits
+                    (Values case.Targets)
 
-    near 1e-14 (Tensor.map2 (fun a y -> (a - y) / float r.Features) a case.Targets) δ
+            near 1e-14 (Tensor.map2 (fun a y -> (a - y) / float r.Features) a case.Targets) δ)
 
-/// From the logits, or through the activation and its pullback: the same loss and gradient.
-[<Law>]
-let ``fused = composed`` (Case case) =
-    all [
-        for φ, composed, fused in
-            [
-                Activation.Softmax, Loss.CrossEntropy, Loss.SoftmaxCrossEntropy
-                Activation.Sigmoid, Loss.BinaryCrossEntropy, Loss.SigmoidBinaryCrossEntropy
-            ] do
-            let step = activate φ case.Logits
-            let targets = Values case.Targets
-            let struct (l, ā) = Loss.evaluate composed step.Output targets
-            let struct (l', z̄) = Loss.evaluate fused case.Logits targets
-            near 1e-12 (scalar l) (scalar l')
-            near 1e-11 (snd (step.Pullback ā)) z̄
-    ]
+        // From the logits, or through the activation and its pullback: the same loss and gradient.
+        testProperty "fused = composed" (fun (Case case) ->
+            all [
+                for φ, composed, fused in
+                    [
+                        Activation.Softmax, Loss.CrossEntropy, Loss.SoftmaxCrossEntropy
+                        Activation.Sigmoid, Loss.BinaryCrossEntropy, Loss.SigmoidBinaryCrossEntropy
+                    ] do
+                    let step = activate φ case.Logits
+                    let targets = Values case.Targets
+                    let struct (l, ā) = Loss.evaluate composed step.Output targets
+                    let struct (l', z̄) = Loss.evaluate fused case.Logits targets
+                    near 1e-12 (scalar l) (scalar l')
+                    near 1e-11 (snd (step.Pullback ā)) z̄
+            ])
 
-/// logsumexp(z) − z[t] of shifted logits.
-[<Law>]
-let ``softmax cross-entropy of z + k = that of z`` (r: Rows) =
-    let (Case case) = r
-    let shifted = Tensor.map (fun v -> v + float (r.Seed % 2000 - 1000)) case.Logits
-    let targets = labels case.Classes
+        // logsumexp(z) − z[t] of shifted logits.
+        testProperty "softmax cross-entropy of z + k = that of z" (fun (r: Rows) ->
+            let (Case case) = r
+            let shifted = Tensor.map (fun v -> v + float (r.Seed % 2000 - 1000)) case.Logits
+            let targets = labels case.Classes
 
-    all [
-        near
-            1e-11
-            (scalar (value Loss.SoftmaxCrossEntropy case.Logits targets))
-            (scalar (value Loss.SoftmaxCrossEntropy shifted targets))
-        near
-            1e-11
-            (gradient Loss.SoftmaxCrossEntropy case.Logits targets)
-            (gradient Loss.SoftmaxCrossEntropy shifted targets)
-    ]
+            all [
+                near
+                    1e-11
+                    (scalar (value Loss.SoftmaxCrossEntropy case.Logits targets))
+                    (scalar (value Loss.SoftmaxCrossEntropy shifted targets))
+                near
+                    1e-11
+                    (gradient Loss.SoftmaxCrossEntropy case.Logits targets)
+                    (gradient Loss.SoftmaxCrossEntropy shifted targets)
+            ])
 
-/// Probabilities of a row sum to 1, and so do its targets.
-[<Law>]
-let ``rows of the gradient of softmax cross-entropy sum to 0`` (r: Rows) =
-    let (Case case) = r
+        // Probabilities of a row sum to 1, and so do its targets.
+        testProperty "rows of the gradient of softmax cross-entropy sum to 0" (fun (r: Rows) ->
+            let (Case case) = r
 
-    let sums =
-        rows (gradient Loss.SoftmaxCrossEntropy case.Logits (labels case.Classes)) |> Array.map Array.sum
+            let sums =
+                rows (gradient Loss.SoftmaxCrossEntropy case.Logits (labels case.Classes)) |> Array.map Array.sum
 
-    near 1e-14 (Tensor.zeros (Shape.Of r.Count)) (Tensor.ofArray (Shape.Of r.Count) sums)
+            near 1e-14 (Tensor.zeros (Shape.Of r.Count)) (Tensor.ofArray (Shape.Of r.Count) sums))
 
-/// Fossheim 2022 sums over the samples, Fan & Yam 11.5.3 take the mean.
-[<Law>]
-let ``Sum = N · Mean, loss and gradient`` (r: Rows) =
-    let (Case case) = r
-    let n = float r.Count
+        // Fossheim 2022 sums over the samples, Fan & Yam 11.5.3 take the mean.
+        testProperty "Sum = N · Mean, loss and gradient" (fun (r: Rows) ->
+            let (Case case) = r
+            let n = float r.Count
 
-    all [
-        for kind in Enum.GetValues<LossKind>() do
-            let mean: Loss = { Kind = kind; Reduction = Reduction.Mean }
-            let x = arguments mean case
-            let targets = Values case.Targets
+            all [
+                for kind in Enum.GetValues<LossKind>() do
+                    let mean: Loss = { Kind = kind; Reduction = Reduction.Mean }
+                    let x = arguments mean case
+                    let targets = Values case.Targets
 
-            near
-                1e-13
-                (scalar (n * value mean x targets))
-                (scalar (value { mean with Reduction = Reduction.Sum } x targets))
+                    near
+                        1e-13
+                        (scalar (n * value mean x targets))
+                        (scalar (value { mean with Reduction = Reduction.Sum } x targets))
 
-            near
-                1e-13
-                (Tensor.scale n (gradient mean x targets))
-                (gradient { mean with Reduction = Reduction.Sum } x targets)
-    ]
+                    near
+                        1e-13
+                        (Tensor.scale n (gradient mean x targets))
+                        (gradient { mean with Reduction = Reduction.Sum } x targets)
+            ])
 
-/// A label stands for its one-hot row; with one output, for 0 or 1.
-[<Law>]
-let ``labels = one-hot rows`` (r: Rows) =
-    let (Case case) = r
+        // A label stands for its one-hot row; with one output, for 0 or 1.
+        testProperty "labels = one-hot rows" (fun (r: Rows) ->
+            let (Case case) = r
 
-    all [
-        for loss in losses do
-            let x = arguments loss case
-            let hot = Values(oneHot r case.Classes)
-            near 0.0 (scalar (value loss x hot)) (scalar (value loss x (labels case.Classes)))
-            exact (gradient loss x hot) (gradient loss x (labels case.Classes))
+            all [
+                for loss in losses do
+                    let x = arguments loss case
+                    let hot = Values(oneHot r case.Classes)
+                    near 0.0 (scalar (value loss x hot)) (scalar (value loss x (labels case.Classes)))
+                    exact (gradient loss x hot) (gradient loss x (labels case.Classes))
 
-        let one = case.Probabilities.Reshape(Shape.Of(r.Count * r.Features, 1))
-        let bits = Array.init one.Size (fun k -> k % 2)
-        let column = Values(Tensor.init one.Shape (fun k -> float (k % 2)))
-        exact (gradient Loss.BinaryCrossEntropy one column) (gradient Loss.BinaryCrossEntropy one (labels bits))
-    ]
+                let one = case.Probabilities.Reshape(Shape.Of(r.Count * r.Features, 1))
+                let bits = Array.init one.Size (fun k -> k % 2)
+                let column = Values(Tensor.init one.Shape (fun k -> float (k % 2)))
 
-/// SPEC section 6: from the logits nothing overflows, and arguments of logarithms are kept away from 0.
-[<Test>]
-let ``losses of extreme answers are finite`` () =
-    let logits = Tensor.ofArray (Shape.Of(2, 2)) [| 1e4; -1e4; -1e4; 1e4 |]
-    let certain = Tensor.ofArray (Shape.Of(2, 2)) [| 1.0; 0.0; 0.0; 1.0 |]
+                exact
+                    (gradient Loss.BinaryCrossEntropy one column)
+                    (gradient Loss.BinaryCrossEntropy one (labels bits))
+            ])
 
-    for classes in [ [| 0; 1 |]; [| 1; 0 |] ] do
-        for loss in losses do
-            let x = if isLogit loss.Kind then logits else certain
-            let struct (l, d) = Loss.evaluate loss x (labels classes)
-            Assert.That(Double.IsFinite l, string loss.Kind)
-            Assert.That(d.ToArray() |> Array.forall Double.IsFinite, string loss.Kind)
+        // SPEC section 6: from the logits nothing overflows, and arguments of logarithms are kept away from 0.
+        testCase "losses of extreme answers are finite" (fun () ->
+            let logits = Tensor.ofArray (Shape.Of(2, 2)) [| 1e4; -1e4; -1e4; 1e4 |]
+            let certain = Tensor.ofArray (Shape.Of(2, 2)) [| 1.0; 0.0; 0.0; 1.0 |]
 
-    Assert.That(value Loss.SoftmaxCrossEntropy logits (labels [| 0; 1 |]), equalTo 0.0)
-    Assert.That(value Loss.SoftmaxCrossEntropy logits (labels [| 1; 0 |]), equalTo 2e4)
-    Assert.That(value Loss.SigmoidBinaryCrossEntropy logits (labels [| 1; 0 |]), equalTo 1e4)
+            for classes in [ [| 0; 1 |]; [| 1; 0 |] ] do
+                for loss in losses do
+                    let x = if isLogit loss.Kind then logits else certain
+                    let struct (l, d) = Loss.evaluate loss x (labels classes)
+                    Assert.That(Double.IsFinite l, string loss.Kind)
+                    Assert.That(d.ToArray() |> Array.forall Double.IsFinite, string loss.Kind)
 
-/// Computed in double precision: float32 logits give the loss of those logits, rounded once.
-[<Law>]
-let ``float32 losses are float losses of the same answers`` (Case case) =
-    all [
-        for loss in losses do
-            let x = arguments loss case |> Tensor.map float32
-            let targets = case.Targets |> Tensor.map float32
-            let struct (l, d) = Loss.evaluate loss x (Values targets)
-            let struct (l', d') = Loss.evaluate loss (Tensor.map float x) (Values(Tensor.map float targets))
-            same l' l
-            exact (Tensor.map float32 d') d
-    ]
+            Assert.That(value Loss.SoftmaxCrossEntropy logits (labels [| 0; 1 |]), equalTo 0.0)
+            Assert.That(value Loss.SoftmaxCrossEntropy logits (labels [| 1; 0 |]), equalTo 2e4)
+            Assert.That(value Loss.SigmoidBinaryCrossEntropy logits (labels [| 1; 0 |]), equalTo 1e4))
 
-/// SPEC: the loss by default.
-[<Test>]
-let ``softmax → cross-entropy, sigmoid → binary cross-entropy, else ½‖·‖²`` () =
-    let dense φ = LayerSpec.Dense { Dense.Default with Activation = φ }
+        // Computed in double precision: float32 logits give the loss of those logits, rounded once.
+        testProperty "float32 losses are float losses of the same answers" (fun (Case case) ->
+            all [
+                for loss in losses do
+                    let x = arguments loss case |> Tensor.map float32
+                    let targets = case.Targets |> Tensor.map float32
+                    let struct (l, d) = Loss.evaluate loss x (Values targets)
+                    let struct (l', d') = Loss.evaluate loss (Tensor.map float x) (Values(Tensor.map float targets))
+                    same l' l
+                    exact (Tensor.map float32 d') d
+            ])
 
-    for last, loss in
-        [
-            Some(dense Activation.Softmax), Loss.CrossEntropy
-            Some(LayerSpec.Activation Activation.Softmax), Loss.CrossEntropy
-            Some(dense Activation.Sigmoid), Loss.BinaryCrossEntropy
-            Some(LayerSpec.Conv2D { Conv2D.Default with Activation = Activation.Sigmoid }), Loss.BinaryCrossEntropy
-            Some(dense Activation.Tanh), Loss.HalfSquaredError
-            Some GlobalAveragePool, Loss.HalfSquaredError
-            None, Loss.HalfSquaredError
-        ] do
-        Assert.That(Loss.standard last, equalTo loss)
+        // SPEC: the loss by default.
+        testCase "softmax → cross-entropy, sigmoid → binary cross-entropy, else ½‖·‖²" (fun () ->
+            let dense φ = LayerSpec.Dense { Dense.Default with Activation = φ }
 
-/// A network with its last activation in the loss has the same loss and the same gradient.
-[<Law>]
-let ``fusing the loss changes neither L nor θ̄`` (r: Rows) =
-    let (Case case) = r
-
-    all [
-        for φ, loss in [ Activation.Softmax, Loss.CrossEntropy; Activation.Sigmoid, Loss.BinaryCrossEntropy ] do
-            for last in
+            for last, loss in
                 [
-                    [ LayerSpec.Dense { Dense.Default with Units = r.Features; Activation = φ } ]
-                    [ LayerSpec.Dense { Dense.Default with Units = r.Features }; LayerSpec.Activation φ ]
+                    Some(dense Activation.Softmax), Loss.CrossEntropy
+                    Some(LayerSpec.Activation Activation.Softmax), Loss.CrossEntropy
+                    Some(dense Activation.Sigmoid), Loss.BinaryCrossEntropy
+                    Some(LayerSpec.Conv2D { Conv2D.Default with Activation = Activation.Sigmoid }),
+                    Loss.BinaryCrossEntropy
+                    Some(dense Activation.Tanh), Loss.HalfSquaredError
+                    Some GlobalAveragePool, Loss.HalfSquaredError
+                    None, Loss.HalfSquaredError
                 ] do
-                let layer: Layer<float> = Layers.ofSpecs last
-                let network = Network.create (Key.ofSeed r.Seed) (Shape.Of r.Features) layer
-                let l, θ̄ = Network.gradient loss Inference network case.Logits (labels case.Classes)
-                let step = Layer.run (Context.reference Inference) layer network.Parameters [] case.Logits
-                let struct (l', ȳ) = Loss.evaluate loss step.Output (labels case.Classes)
-                near 1e-12 (scalar l') (scalar l)
-                List.map2 (near 1e-11) (fst (step.Pullback ȳ)) θ̄ |> all
+                Assert.That(Loss.standard last, equalTo loss))
+
+        // A network with its last activation in the loss has the same loss and the same gradient.
+        testProperty "fusing the loss changes neither L nor θ̄" (fun (r: Rows) ->
+            let (Case case) = r
+
+            all [
+                for φ, loss in [ Activation.Softmax, Loss.CrossEntropy; Activation.Sigmoid, Loss.BinaryCrossEntropy ] do
+                    for last in
+                        [
+                            [ LayerSpec.Dense { Dense.Default with Units = r.Features; Activation = φ } ]
+                            [ LayerSpec.Dense { Dense.Default with Units = r.Features }; LayerSpec.Activation φ ]
+                        ] do
+                        let layer: Layer<float> = Layers.ofSpecs last
+                        let network = Network.create (Key.ofSeed r.Seed) (Shape.Of r.Features) layer
+                        let l, θ̄ = Network.gradient loss Inference network case.Logits (labels case.Classes)
+                        let step = Layer.run (Context.reference Inference) layer network.Parameters [] case.Logits
+                        let struct (l', ȳ) = Loss.evaluate loss step.Output (labels case.Classes)
+                        near 1e-12 (scalar l') (scalar l)
+                        List.map2 (near 1e-11) (fst (step.Pullback ȳ)) θ̄ |> all
+            ])
+
+        // Wrong labels and wrong numbers of rows are refused.
+        testCase "labels outside the classes and missing rows are refused" (fun () ->
+            let x = Tensor.init (Shape.Of(2, 3)) (fun _ -> 0.5)
+
+            for classes in [ [| 0; 3 |]; [| -1; 0 |] ] do
+                Assert.Throws<ArgumentOutOfRangeException>(fun () ->
+                    value Loss.SoftmaxCrossEntropy x (labels classes) |> ignore)
+                |> ignore
+
+            Assert.Throws<ShapeException>(fun () -> value Loss.SoftmaxCrossEntropy x (labels [| 0 |]) |> ignore)
+            |> ignore)
     ]
-
-/// Wrong labels and wrong numbers of rows are refused.
-[<Test>]
-let ``labels outside the classes and missing rows are refused`` () =
-    let x = Tensor.init (Shape.Of(2, 3)) (fun _ -> 0.5)
-
-    for classes in [ [| 0; 3 |]; [| -1; 0 |] ] do
-        Assert.Throws<ArgumentOutOfRangeException>(fun () ->
-            value Loss.SoftmaxCrossEntropy x (labels classes) |> ignore)
-        |> ignore
-
-    Assert.Throws<ShapeException>(fun () -> value Loss.SoftmaxCrossEntropy x (labels [| 0 |]) |> ignore)
-    |> ignore

@@ -1,9 +1,11 @@
 /// Measures of predictions, each by counting.
 module Cnn.Tests.Laws.MetricsLaws
 
+open Expecto
 open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Laws.Closeness
+open Cnn.Tests.Laws.Law
 
 /// Labels and predictions of 2 to 9 classes, and a matrix of probabilities.
 let private (|Answers|) (r: Rows) =
@@ -23,113 +25,113 @@ let private close (expected: float) actual =
 let private ratio a b = if b = 0 then 0.0 else float a / float b
 let private count f = Seq.filter f >> Seq.length
 
-/// Row = true class, column = predicted class.
-[<Law>]
-let ``confusion[t, p] = how often t was taken for p`` (r: Rows) =
-    let (Answers(labels, predicted, _)) = r
-    let pairs = Array.zip labels predicted
-    let matrix = Metrics.confusion (Seq.init r.Features string) labels predicted
+let tests =
+    testList "metrics" [
+        // Row = true class, column = predicted class.
+        testProperty "confusion[t, p] = how often t was taken for p" (fun (r: Rows) ->
+            let (Answers(labels, predicted, _)) = r
+            let pairs = Array.zip labels predicted
+            let matrix = Metrics.confusion (Seq.init r.Features string) labels predicted
 
-    all [
-        for t in 0 .. r.Features - 1 do
-            for p in 0 .. r.Features - 1 do
-                same (count ((=) (t, p)) pairs) matrix[t, p]
+            all [
+                for t in 0 .. r.Features - 1 do
+                    for p in 0 .. r.Features - 1 do
+                        same (count ((=) (t, p)) pairs) matrix[t, p]
 
-        close (ratio (count (fun (t, p) -> t = p) pairs) pairs.Length) matrix.Accuracy
-        close matrix.Accuracy (Metrics.accuracy labels predicted)
-        same pairs.Length matrix.Total
+                close (ratio (count (fun (t, p) -> t = p) pairs) pairs.Length) matrix.Accuracy
+                close matrix.Accuracy (Metrics.accuracy labels predicted)
+                same pairs.Length matrix.Total
+            ])
+
+        // Precision = right ∕ predicted, recall = right ∕ actual, F1 their harmonic mean; 0 ∕ 0 = 0.
+        testProperty "precision, recall and F1 by counting, and their averages" (fun (r: Rows) ->
+            let (Answers(labels, predicted, _)) = r
+            let pairs = Array.zip labels predicted
+            let matrix = Metrics.confusion (Seq.init r.Features string) labels predicted
+
+            let scores = [
+                for c in 0 .. r.Features - 1 do
+                    let right = count (fun (t, p) -> t = c && p = c) pairs
+                    let precision, recall = ratio right (count ((=) c) predicted), ratio right (count ((=) c) labels)
+
+                    let f1 =
+                        if precision + recall = 0.0 then
+                            0.0
+                        else
+                            2.0 * precision * recall / (precision + recall)
+
+                    precision, recall, f1, count ((=) c) labels
+            ]
+
+            let agrees (precision, recall, f1, support) (score: ClassScore) =
+                all [
+                    close precision score.Precision
+                    close recall score.Recall
+                    close f1 score.F1
+                    same support score.Support
+                ]
+
+            let mean weight =
+                let over f = List.sumBy (fun s -> weight s * f s) scores
+                over (fun (p, _, _, _) -> p), over (fun (_, r, _, _) -> r), over (fun (_, _, f, _) -> f), labels.Length
+
+            all [
+                yield! List.mapi (fun c score -> agrees score (matrix.Score(c: int))) scores
+                agrees (mean (fun _ -> 1.0 / float r.Features)) (matrix.Score Average.Macro)
+                agrees (mean (fun (_, _, _, n) -> ratio n labels.Length)) (matrix.Score Average.Weighted)
+                agrees (matrix.Accuracy, matrix.Accuracy, matrix.Accuracy, labels.Length) (matrix.Score Average.Micro)
+            ])
+
+        // The first largest output; with one output, whether it exceeds the threshold.
+        testProperty "the predicted class is the first largest output" (fun (r: Rows) ->
+            let x: Tensor<float> = Draw.integers r.Seed (Shape.Of(r.Count, r.Features))
+            let rows = x.ToArray() |> Array.chunkBySize r.Features
+            let column = x.Reshape(Shape.Of(x.Size, 1))
+
+            all [
+                same
+                    (rows |> Array.map (fun row -> Array.findIndex ((=) (Array.max row)) row))
+                    (Metrics.predicted 0.5 x)
+                same (x.ToArray() |> Array.map (fun v -> if v > 2.0 then 1 else 0)) (Metrics.predicted 2.0 column)
+            ])
+
+        // The label is among the k largest; top 1 is the accuracy, top "all" is 1.
+        testProperty "top k grows from the accuracy to 1" (fun (r: Rows) ->
+            let (Answers(labels, _, p)) = r
+            let top = [ for k in 1 .. r.Features -> Metrics.topK k labels p ]
+
+            all [
+                close (Metrics.accuracy labels (Metrics.predicted 0.5 p)) top.Head
+                close 1.0 (List.last top)
+                same (List.sort top) top
+            ])
+
+        // Log loss is the cross-entropy of the probabilities.
+        testProperty "log loss = cross-entropy" (fun (Answers(labels, _, p)) ->
+            let struct (loss, _) = Loss.evaluate Loss.CrossEntropy p (Labels(System.ReadOnlyMemory labels))
+            close loss (Metrics.logLoss labels p))
+
+        // Guo et al. 2017, eq. 3, bin by bin.
+        testProperty "calibration error = Σ n_b ∕ n · |accuracy_b − confidence_b|" (fun (r: Rows) ->
+            let (Answers(labels, _, p)) = r
+            let rows = p.ToArray() |> Array.chunkBySize r.Features |> Array.zip labels
+
+            let expected =
+                Seq.sum (
+                    seq {
+                        for b in 0..9 do
+                            let members = rows |> Array.filter (fun (_, row) -> min 9 (int (10.0 * Array.max row)) = b)
+
+                            if members.Length > 0 then
+                                let right =
+                                    members
+                                    |> Array.averageBy (fun (t, row) ->
+                                        if Array.findIndex ((=) (Array.max row)) row = t then 1.0 else 0.0)
+
+                                ratio members.Length rows.Length
+                                * abs (right - (members |> Array.averageBy (snd >> Array.max)))
+                    }
+                )
+
+            close expected (Metrics.calibrationError 10 labels p))
     ]
-
-/// Precision = right ∕ predicted, recall = right ∕ actual, F1 their harmonic mean; 0 ∕ 0 = 0.
-[<Law>]
-let ``precision, recall and F1 by counting, and their averages`` (r: Rows) =
-    let (Answers(labels, predicted, _)) = r
-    let pairs = Array.zip labels predicted
-    let matrix = Metrics.confusion (Seq.init r.Features string) labels predicted
-
-    let scores = [
-        for c in 0 .. r.Features - 1 do
-            let right = count (fun (t, p) -> t = c && p = c) pairs
-            let precision, recall = ratio right (count ((=) c) predicted), ratio right (count ((=) c) labels)
-
-            let f1 =
-                if precision + recall = 0.0 then
-                    0.0
-                else
-                    2.0 * precision * recall / (precision + recall)
-
-            precision, recall, f1, count ((=) c) labels
-    ]
-
-    let agrees (precision, recall, f1, support) (score: ClassScore) =
-        all [
-            close precision score.Precision
-            close recall score.Recall
-            close f1 score.F1
-            same support score.Support
-        ]
-
-    let mean weight =
-        let over f = List.sumBy (fun s -> weight s * f s) scores
-        over (fun (p, _, _, _) -> p), over (fun (_, r, _, _) -> r), over (fun (_, _, f, _) -> f), labels.Length
-
-    all [
-        yield! List.mapi (fun c score -> agrees score (matrix.Score(c: int))) scores
-        agrees (mean (fun _ -> 1.0 / float r.Features)) (matrix.Score Average.Macro)
-        agrees (mean (fun (_, _, _, n) -> ratio n labels.Length)) (matrix.Score Average.Weighted)
-        agrees (matrix.Accuracy, matrix.Accuracy, matrix.Accuracy, labels.Length) (matrix.Score Average.Micro)
-    ]
-
-/// The first largest output; with one output, whether it exceeds the threshold.
-[<Law>]
-let ``the predicted class is the first largest output`` (r: Rows) =
-    let x: Tensor<float> = Draw.integers r.Seed (Shape.Of(r.Count, r.Features))
-    let rows = x.ToArray() |> Array.chunkBySize r.Features
-    let column = x.Reshape(Shape.Of(x.Size, 1))
-
-    all [
-        same (rows |> Array.map (fun row -> Array.findIndex ((=) (Array.max row)) row)) (Metrics.predicted 0.5 x)
-        same (x.ToArray() |> Array.map (fun v -> if v > 2.0 then 1 else 0)) (Metrics.predicted 2.0 column)
-    ]
-
-/// The label is among the k largest; top 1 is the accuracy, top "all" is 1.
-[<Law>]
-let ``top k grows from the accuracy to 1`` (r: Rows) =
-    let (Answers(labels, _, p)) = r
-    let top = [ for k in 1 .. r.Features -> Metrics.topK k labels p ]
-
-    all [
-        close (Metrics.accuracy labels (Metrics.predicted 0.5 p)) top.Head
-        close 1.0 (List.last top)
-        same (List.sort top) top
-    ]
-
-/// Log loss is the cross-entropy of the probabilities.
-[<Law>]
-let ``log loss = cross-entropy`` (Answers(labels, _, p)) =
-    let struct (loss, _) = Loss.evaluate Loss.CrossEntropy p (Labels(System.ReadOnlyMemory labels))
-    close loss (Metrics.logLoss labels p)
-
-/// Guo et al. 2017, eq. 3, bin by bin.
-[<Law>]
-let ``calibration error = Σ n_b ∕ n · |accuracy_b − confidence_b|`` (r: Rows) =
-    let (Answers(labels, _, p)) = r
-    let rows = p.ToArray() |> Array.chunkBySize r.Features |> Array.zip labels
-
-    let expected =
-        Seq.sum (
-            seq {
-                for b in 0..9 do
-                    let members = rows |> Array.filter (fun (_, row) -> min 9 (int (10.0 * Array.max row)) = b)
-
-                    if members.Length > 0 then
-                        let right =
-                            members
-                            |> Array.averageBy (fun (t, row) ->
-                                if Array.findIndex ((=) (Array.max row)) row = t then 1.0 else 0.0)
-
-                        ratio members.Length rows.Length * abs (right - (members |> Array.averageBy (snd >> Array.max)))
-            }
-        )
-
-    close expected (Metrics.calibrationError 10 labels p)

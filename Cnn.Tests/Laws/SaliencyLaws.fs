@@ -4,34 +4,15 @@ module Cnn.Tests.Laws.SaliencyLaws
 open System
 open FsCheck
 open FsCheck.FSharp
-open NUnit.Framework
+open Expecto
 open Cnn
 open Cnn.FSharp
 open Cnn.Fluent
 open Cnn.Tests.Laws.Closeness
 open Cnn.Tests.Laws.InspectedNetworks
+open Cnn.Tests.Laws.Law
 
 let private shift i by (x: Tensor<float>) = Tensor.init x.Shape (fun j -> if j = i then x.Span[j] + by else x.Span[j])
-
-/// Simonyan et al. 2013, section 3; at one pixel, by central differences.
-[<Law>]
-let ``s[i,j] = max_c |∂S ∕ ∂x[i,j,c]|`` (plan: Plan) =
-    let point, network = classified plan
-    let target = plan.Seed % 3
-    let map = Inspect.saliency backend network target (point.X.Reshape network.Input)
-    let channels = network.Input[2]
-    let pixel = plan.Seed % map.Size
-
-    let slope c =
-        GradientLaws.derivative (fun h ->
-            { point with X = shift (pixel * channels + c) h point.X }.Run.Output.Span[target])
-
-    let expected = Seq.init channels (slope >> abs) |> Seq.max
-
-    all [
-        same (string (Shape.Of(network.Input[0], network.Input[1], 1))) (string map.Shape)
-        truncation expected map.Span[pixel]
-    ]
 
 /// A convolution with tanh, flattened, then one dense layer: S_c is linear in the maps A.
 let private linearInMaps (s: Sliding) classes φ =
@@ -63,20 +44,6 @@ let private definition (s: Sliding) (maps: Tensor<float>) (W: Tensor<float>) tar
     resampler.Resample(ReadOnlySpan map, Span values)
     Tensor.init resampler.Target (fun i -> float values[i])
 
-/// Selvaraju et al. 2017, eq. 1–2.
-[<Law>]
-let ``Grad-CAM of a score linear in A = ReLU(Σ_k α_k·A_k) with α_k the mean of the weights of A_k`` (s: Sliding) =
-    let x, maps, W, network = linearInMaps s 3 Cnn.Activation.Softmax
-    let y, maps', V, binary = linearInMaps s 1 Cnn.Activation.Sigmoid
-
-    all [
-        for target in 0..2 do
-            near 1e-6 (definition s maps W target 1.0) (Inspect.gradCam backend network "conv2d" target x)
-
-        near 1e-6 (definition s maps' V 0 1.0) (Inspect.gradCam backend binary "conv2d" 1 y)
-        near 1e-6 (definition s maps' V 0 -1.0) (Inspect.gradCam backend binary "conv2d" 0 y)
-    ]
-
 /// p_c(x) − p_c(x with a w×w square that begins ⌊w∕2⌋ before a place in grey). Zeiler and Fergus 2014, 4.2.
 let private drop (network: FSharp.Network<float>) (x: Tensor<float>) window grey target row column =
     let channels, width = x.Shape[2], x.Shape[1]
@@ -94,43 +61,81 @@ let private drop (network: FSharp.Network<float>) (x: Tensor<float>) window grey
     let p (picture: Tensor<float>) = (Network.predict network (picture.Reshape(picture.Shape.Batch 1))).Span[target]
     p x - p covered
 
-[<Law>]
-let ``occlusion[i,j] = p(x) − p(x without the square around i, j), at stride 1 for every pixel`` (s: Sliding) =
-    let x, _, _, network = linearInMaps s 3 Cnn.Activation.Softmax
-    let window, target = s.Seed % 4, s.Seed % 3
-    let map = Inspect.occlusion backend network { Window = window; Stride = 1; Grey = 0.3 } target x
+let tests =
+    testList "saliency" [
+        // Simonyan et al. 2013, section 3; at one pixel, by central differences.
+        testProperty "s[i,j] = max_c |∂S ∕ ∂x[i,j,c]|" (fun (plan: Plan) ->
+            let point, network = classified plan
+            let target = plan.Seed % 3
+            let map = Inspect.saliency backend network target (point.X.Reshape network.Input)
+            let channels = network.Input[2]
+            let pixel = plan.Seed % map.Size
 
-    let expected =
-        Tensor.init (Shape.Of(s.Height, s.Width, 1)) (fun i ->
-            drop network x window 0.3 target (i / s.Width) (i % s.Width))
+            let slope c =
+                GradientLaws.derivative (fun h ->
+                    { point with X = shift (pixel * channels + c) h point.X }.Run.Output.Span[target])
 
-    within (fun _ -> 1e-6) expected map
+            let expected = Seq.init channels (slope >> abs) |> Seq.max
 
-[<Law>]
-let ``occlusion by an empty window = 0, by one over all = p(x) − p(grey) everywhere, at any stride`` (s: Sliding) =
-    let x, _, _, network = linearInMaps s 1 Cnn.Activation.Sigmoid
+            all [
+                same (string (Shape.Of(network.Input[0], network.Input[1], 1))) (string map.Shape)
+                truncation expected map.Span[pixel]
+            ])
 
-    let map window stride target =
-        Inspect.occlusion backend network { Window = window; Stride = stride; Grey = 0.5 } target x
+        // Selvaraju et al. 2017, eq. 1–2.
+        testProperty
+            "Grad-CAM of a score linear in A = ReLU(Σ_k α_k·A_k) with α_k the mean of the weights of A_k"
+            (fun (s: Sliding) ->
+                let x, maps, W, network = linearInMaps s 3 Cnn.Activation.Softmax
+                let y, maps', V, binary = linearInMaps s 1 Cnn.Activation.Sigmoid
 
-    let shape = Shape.Of(s.Height, s.Width, 1)
-    let large = 2 * (s.Height + s.Width)
-    let change = drop network x large 0.5 0 0 0
+                all [
+                    for target in 0..2 do
+                        near 1e-6 (definition s maps W target 1.0) (Inspect.gradCam backend network "conv2d" target x)
 
-    all [
-        for stride in 1..3 do
-            exact (Tensor.zeros shape) (map 0 stride 1)
-            within (fun _ -> 1e-6) (Tensor.init shape (fun _ -> change)) (map large stride 1)
-            within (fun _ -> 1e-6) (Tensor.init shape (fun _ -> -change)) (map large stride 0)
+                    near 1e-6 (definition s maps' V 0 1.0) (Inspect.gradCam backend binary "conv2d" 1 y)
+                    near 1e-6 (definition s maps' V 0 -1.0) (Inspect.gradCam backend binary "conv2d" 0 y)
+                ])
+
+        testProperty
+            "occlusion[i,j] = p(x) − p(x without the square around i, j), at stride 1 for every pixel"
+            (fun (s: Sliding) ->
+                let x, _, _, network = linearInMaps s 3 Cnn.Activation.Softmax
+                let window, target = s.Seed % 4, s.Seed % 3
+                let map = Inspect.occlusion backend network { Window = window; Stride = 1; Grey = 0.3 } target x
+
+                let expected =
+                    Tensor.init (Shape.Of(s.Height, s.Width, 1)) (fun i ->
+                        drop network x window 0.3 target (i / s.Width) (i % s.Width))
+
+                within (fun _ -> 1e-6) expected map)
+
+        testProperty
+            "occlusion by an empty window = 0, by one over all = p(x) − p(grey) everywhere, at any stride"
+            (fun (s: Sliding) ->
+                let x, _, _, network = linearInMaps s 1 Cnn.Activation.Sigmoid
+
+                let map window stride target =
+                    Inspect.occlusion backend network { Window = window; Stride = stride; Grey = 0.5 } target x
+
+                let shape = Shape.Of(s.Height, s.Width, 1)
+                let large = 2 * (s.Height + s.Width)
+                let change = drop network x large 0.5 0 0 0
+
+                all [
+                    for stride in 1..3 do
+                        exact (Tensor.zeros shape) (map 0 stride 1)
+                        within (fun _ -> 1e-6) (Tensor.init shape (fun _ -> change)) (map large stride 1)
+                        within (fun _ -> 1e-6) (Tensor.init shape (fun _ -> -change)) (map large stride 0)
+                ])
+
+        testProperty "occlusion at one place = the drop there, in the middle" (fun (s: Sliding) ->
+            let x, _, _, network = linearInMaps s 3 Cnn.Activation.Softmax
+            let window = 1 + s.Seed % 3
+
+            let map =
+                Inspect.occlusion backend network { Window = window; Stride = s.Height + s.Width; Grey = 0.5 } 1 x
+
+            let expected = drop network x window 0.5 1 (s.Height / 2) (s.Width / 2)
+            within (fun _ -> 1e-6) (Tensor.init map.Shape (fun _ -> expected)) map)
     ]
-
-[<Law>]
-let ``occlusion at one place = the drop there, in the middle`` (s: Sliding) =
-    let x, _, _, network = linearInMaps s 3 Cnn.Activation.Softmax
-    let window = 1 + s.Seed % 3
-
-    let map =
-        Inspect.occlusion backend network { Window = window; Stride = s.Height + s.Width; Grey = 0.5 } 1 x
-
-    let expected = drop network x window 0.5 1 (s.Height / 2) (s.Width / 2)
-    within (fun _ -> 1e-6) (Tensor.init map.Shape (fun _ -> expected)) map

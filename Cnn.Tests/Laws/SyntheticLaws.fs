@@ -4,11 +4,12 @@ module Cnn.Tests.Laws.SyntheticLaws
 open System
 open System.Runtime.InteropServices
 open System.Security.Cryptography
-open NUnit.Framework
+open Expecto
 open Cnn
 open Cnn.FSharp
 open Cnn.Fluent
 open Cnn.Tests.Laws.Closeness
+open Cnn.Tests.Laws.Law
 
 type private SyntheticDigits = Cnn.Fluent.SyntheticDigits
 type private SyntheticGlyphs = Cnn.Fluent.SyntheticGlyphs
@@ -87,108 +88,111 @@ let private backwards = {
 let private contents (dataset: Dataset) =
     dataset.Shape, List.ofSeq dataset.ClassNames, List.ofSeq dataset.Labels, List.init dataset.Count dataset.Picture
 
-[<Law>]
-let ``the same key draws the same picture, over whatever was there`` seed size index =
-    all [
-        for kind in kinds do
-            let key, size, index = place kind seed size index
-            let first = drawn kind key size index
-            drawn kind (Key.ofSeed (seed + 1)) size index |> ignore
-            same first (drawn kind key size index)
-    ]
+let tests =
+    testList "synthetic" [
+        testProperty "the same key draws the same picture, over whatever was there" (fun seed size index ->
+            all [
+                for kind in kinds do
+                    let key, size, index = place kind seed size index
+                    let first = drawn kind key size index
+                    drawn kind (Key.ofSeed (seed + 1)) size index |> ignore
+                    same first (drawn kind key size index)
+            ])
 
-[<Law>]
-let ``different seeds draw different pictures, and so do different indices`` seed size index =
-    all [
-        for kind in kinds do
-            let key, size, index = place kind seed size index
-            let _, picture = drawn kind key size index
-            same false (picture = snd (drawn kind (Key.ofSeed (seed + 1)) size index))
-            same false (picture = snd (drawn kind key size (index + 1)))
-    ]
+        testProperty "different seeds draw different pictures, and so do different indices" (fun seed size index ->
+            all [
+                for kind in kinds do
+                    let key, size, index = place kind seed size index
+                    let _, picture = drawn kind key size index
+                    same false (picture = snd (drawn kind (Key.ofSeed (seed + 1)) size index))
+                    same false (picture = snd (drawn kind key size (index + 1)))
+            ])
 
-[<Law>]
-let ``every value is in [0, 1]`` seed size (label: byte) =
-    all [
-        for kind in kinds do
-            let key, size, _ = place kind seed size 0us
-            let picture = kind.Draw key size (int label % kind.Classes)
-            same (kind.Shape size).Size picture.Length
-            same true (picture |> Array.forall (fun v -> v >= 0.0f && v <= 1.0f))
-    ]
+        testProperty "every value is in [0, 1]" (fun seed size (label: byte) ->
+            all [
+                for kind in kinds do
+                    let key, size, _ = place kind seed size 0us
+                    let picture = kind.Draw key size (int label % kind.Classes)
+                    same (kind.Shape size).Size picture.Length
+                    same true (picture |> Array.forall (fun v -> v >= 0.0f && v <= 1.0f))
+            ])
 
-/// Every run of as many samples as there are classes has each class once.
-[<Law>]
-let ``labels are balanced in every run`` (seed: int) (run: uint16) =
-    all [
-        for kind in kinds do
-            let size = kind.Smallest
+        // Every run of as many samples as there are classes has each class once.
+        testProperty "labels are balanced in every run" (fun (seed: int) (run: uint16) ->
+            all [
+                for kind in kinds do
+                    let size = kind.Smallest
+                    let picture = Array.zeroCreate (kind.Shape size).Size
+
+                    let labels =
+                        List.init kind.Classes (fun i ->
+                            kind.Sample (Key.ofSeed seed) size (kind.Classes * int run + i) picture)
+
+                    same [ 0 .. kind.Classes - 1 ] (List.sort labels)
+            ])
+
+        // Pixels are rounded to 255ths.
+        testEach "picture i of a data set is sample i" kinds _.Name (fun kind ->
+            let key = Key.ofSeed 4
+            let data = kind.Dataset (SequentialScheduler()) key 20 30
+            Assert.That((data.Shape = kind.Shape 20))
+            Assert.That(data.ClassNames.Count, equalTo kind.Classes)
+
+            for i in 0 .. data.Count - 1 do
+                let label, picture = drawn kind key 20 i
+                Assert.That(data.Labels[i], equalTo label)
+
+                Assert.That(
+                    Array.map2 (fun a b -> abs (a - b)) (data.Picture i) picture |> Array.max,
+                    lessThan 0.00197f
+                ))
+
+        testEach
+            "no picture depends on the order of drawing, on threads, or on how many there are"
+            kinds
+            _.Name
+            (fun kind ->
+                let key = Key.ofSeed 5
+                let data = kind.Dataset (SequentialScheduler()) key 16 230
+                Assert.That((contents data = contents (kind.Dataset backwards key 16 230)))
+                Assert.That((contents data = contents (kind.Dataset (ParallelScheduler 3) key 16 230)))
+                Assert.That((contents (data.Take 130) = contents (kind.Dataset (SequentialScheduler()) key 16 130))))
+
+        testEach "the door to C# is the core on a parallel scheduler" kinds _.Name (fun kind ->
+            let core = kind.Dataset (SequentialScheduler()) (Key.ofSeed 6) 18 12
+            Assert.That((contents core = contents (kind.Door 12 18 6))))
+
+        testEach "sizes, labels, indices, counts and spans out of range are refused" kinds _.Name (fun kind ->
+            let key, size = Key.ofSeed 0, kind.Smallest
             let picture = Array.zeroCreate (kind.Shape size).Size
+            let scheduler = SequentialScheduler()
 
-            let labels =
-                List.init kind.Classes (fun i ->
-                    kind.Sample (Key.ofSeed seed) size (kind.Classes * int run + i) picture)
+            let refuses (act: unit -> 'A) =
+                Assert.Throws<ArgumentOutOfRangeException>(fun () -> act () |> ignore) |> ignore
 
-            same [ 0 .. kind.Classes - 1 ] (List.sort labels)
+            refuses (fun () -> kind.Draw key (size - 1) 0)
+            refuses (fun () -> kind.Draw key 46341 0)
+            refuses (fun () -> kind.Draw key size -1)
+            refuses (fun () -> kind.Draw key size kind.Classes)
+            refuses (fun () -> kind.Sample key (size - 1) 0 picture)
+            refuses (fun () -> kind.Sample key size -1 picture)
+            refuses (fun () -> kind.Dataset scheduler key (size - 1) 1)
+            refuses (fun () -> kind.Dataset scheduler key size -1)
+            refuses (fun () -> kind.Dataset scheduler key size Int32.MaxValue)
+
+            let longer = Array.zeroCreate (picture.Length + 1)
+            Assert.Throws<ArgumentException>(fun () -> kind.Sample key size 0 longer |> ignore) |> ignore)
+
+        // SHA-256 of the labels and values of the first 40 samples at three sizes. Another hash means that another picture is
+        // drawn somewhere: on purpose, or because a machine computes differently.
+        testEach "the pictures of today are the pictures of tomorrow" kinds _.Name (fun kind ->
+            use hash = IncrementalHash.CreateHash HashAlgorithmName.SHA256
+
+            for size in [ kind.Smallest; 28; 41 ] do
+                for index in 0..39 do
+                    let label, picture = drawn kind (Key.ofSeed size) size index
+                    hash.AppendData [| byte label |]
+                    hash.AppendData(MemoryMarshal.AsBytes(ReadOnlySpan picture))
+
+            Assert.That(Convert.ToHexStringLower(hash.GetHashAndReset()), equalTo kind.Golden))
     ]
-
-/// Pixels are rounded to 255ths.
-[<TestCaseSource(nameof kinds)>]
-let ``picture i of a data set is sample i`` kind =
-    let key = Key.ofSeed 4
-    let data = kind.Dataset (SequentialScheduler()) key 20 30
-    Assert.That((data.Shape = kind.Shape 20))
-    Assert.That(data.ClassNames.Count, equalTo kind.Classes)
-
-    for i in 0 .. data.Count - 1 do
-        let label, picture = drawn kind key 20 i
-        Assert.That(data.Labels[i], equalTo label)
-        Assert.That(Array.map2 (fun a b -> abs (a - b)) (data.Picture i) picture |> Array.max, Is.LessThan 0.00197f)
-
-[<TestCaseSource(nameof kinds)>]
-let ``no picture depends on the order of drawing, on threads, or on how many there are`` kind =
-    let key = Key.ofSeed 5
-    let data = kind.Dataset (SequentialScheduler()) key 16 230
-    Assert.That((contents data = contents (kind.Dataset backwards key 16 230)))
-    Assert.That((contents data = contents (kind.Dataset (ParallelScheduler 3) key 16 230)))
-    Assert.That((contents (data.Take 130) = contents (kind.Dataset (SequentialScheduler()) key 16 130)))
-
-[<TestCaseSource(nameof kinds)>]
-let ``the door to C# is the core on a parallel scheduler`` kind =
-    let core = kind.Dataset (SequentialScheduler()) (Key.ofSeed 6) 18 12
-    Assert.That((contents core = contents (kind.Door 12 18 6)))
-
-[<TestCaseSource(nameof kinds)>]
-let ``sizes, labels, indices, counts and spans out of range are refused`` kind =
-    let key, size = Key.ofSeed 0, kind.Smallest
-    let picture = Array.zeroCreate (kind.Shape size).Size
-    let scheduler = SequentialScheduler()
-
-    let refuses (act: unit -> 'A) = Assert.Throws<ArgumentOutOfRangeException>(fun () -> act () |> ignore) |> ignore
-
-    refuses (fun () -> kind.Draw key (size - 1) 0)
-    refuses (fun () -> kind.Draw key 46341 0)
-    refuses (fun () -> kind.Draw key size -1)
-    refuses (fun () -> kind.Draw key size kind.Classes)
-    refuses (fun () -> kind.Sample key (size - 1) 0 picture)
-    refuses (fun () -> kind.Sample key size -1 picture)
-    refuses (fun () -> kind.Dataset scheduler key (size - 1) 1)
-    refuses (fun () -> kind.Dataset scheduler key size -1)
-    refuses (fun () -> kind.Dataset scheduler key size Int32.MaxValue)
-
-    let longer = Array.zeroCreate (picture.Length + 1)
-    Assert.Throws<ArgumentException>(fun () -> kind.Sample key size 0 longer |> ignore) |> ignore
-
-/// SHA-256 of the labels and values of the first 40 samples at three sizes. Another hash means that another picture is
-/// drawn somewhere: on purpose, or because a machine computes differently.
-[<TestCaseSource(nameof kinds)>]
-let ``the pictures of today are the pictures of tomorrow`` kind =
-    use hash = IncrementalHash.CreateHash HashAlgorithmName.SHA256
-
-    for size in [ kind.Smallest; 28; 41 ] do
-        for index in 0..39 do
-            let label, picture = drawn kind (Key.ofSeed size) size index
-            hash.AppendData [| byte label |]
-            hash.AppendData(MemoryMarshal.AsBytes(ReadOnlySpan picture))
-
-    Assert.That(Convert.ToHexStringLower(hash.GetHashAndReset()), equalTo kind.Golden)

@@ -1,75 +1,74 @@
 /// Vu's network: the shapes of her paper, and the steps of the study.
 module Cnn.Tests.Laws.VanillaLaws
 
-open NUnit.Framework
+open Expecto
 open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Laws.Closeness
-
-/// Vu 2018, section 4.
-[<Test>]
-let ``the layers give the shapes that the paper prints`` () =
-    let network: Network<float32> = Architectures.build 0 Architectures.vanilla
-    Assert.That(VanillaStudy.measuredShapes network, equalTo VanillaStudy.paperShapes)
-    Assert.That(Fluent.VanillaStudy.MeasuredShapes(), equalTo Fluent.VanillaStudy.PaperShapes)
-
-/// What runs is what the shape laws promise, layer by layer.
-[<Law>]
-let ``measured shapes = shapes of the summary`` (plan: Plan) =
-    let network: Network<float> =
-        Network.create (Key.ofSeed plan.Seed) (Plan.shape plan.Input) (Layers.ofSpecs plan.Specs)
-
-    same (Network.summary network |> List.map (fun row -> row.Output)) (VanillaStudy.measuredShapes network)
+open Cnn.Tests.Laws.Law
 
 let private settings (step: VanillaStep) =
     let training = Option.get step.Architecture.Training
     step.IsParallel, step.Architecture.Loss, training.Optimizer.Kind, training.Optimizer.Schedule
 
-/// Each step keeps what the steps before it switched on.
-[<Test>]
-let ``threads, then softmax, then momentum, then a falling rate, one added after the other`` () =
-    let steps = VanillaStudy.steps 4
-    let constant, falling = Schedule.Constant, Schedule.Exponential 0.9
-    let squared, entropy = Loss.HalfSquaredError, Loss.CrossEntropy
+let tests =
+    testList "vanilla" [
+        // Vu 2018, section 4.
+        testCase "the layers give the shapes that the paper prints" (fun () ->
+            let network: Network<float32> = Architectures.build 0 Architectures.vanilla
+            Assert.That(VanillaStudy.measuredShapes network, equalTo VanillaStudy.paperShapes)
+            Assert.That(Fluent.VanillaStudy.MeasuredShapes(), equalTo Fluent.VanillaStudy.PaperShapes))
 
-    Assert.That(
-        steps |> List.map settings,
-        equalTo [
-            false, squared, OptimizerKind.Sgd, constant
-            true, squared, OptimizerKind.Sgd, constant
-            true, entropy, OptimizerKind.Sgd, constant
-            true, entropy, OptimizerKind.Momentum, constant
-            true, entropy, OptimizerKind.Momentum, falling
-        ]
-    )
+        // What runs is what the shape laws promise, layer by layer.
+        testProperty "measured shapes = shapes of the summary" (fun (plan: Plan) ->
+            let network: Network<float> =
+                Network.create (Key.ofSeed plan.Seed) (Plan.shape plan.Input) (Layers.ofSpecs plan.Specs)
 
-    for step in steps do
-        let training = Option.get step.Architecture.Training
+            same (Network.summary network |> List.map (fun row -> row.Output)) (VanillaStudy.measuredShapes network))
 
-        let rows =
-            Network.describe step.Architecture.Input (Layers.ofSpecs step.Architecture.Layers: Layer<float32>)
+        // Each step keeps what the steps before it switched on.
+        testCase "threads, then softmax, then momentum, then a falling rate, one added after the other" (fun () ->
+            let steps = VanillaStudy.steps 4
+            let constant, falling = Schedule.Constant, Schedule.Exponential 0.9
+            let squared, entropy = Loss.HalfSquaredError, Loss.CrossEntropy
 
-        Assert.That((training.Epochs, training.BatchSize), equalTo (4, 30))
-        Assert.That(rows |> List.sumBy (fun row -> row.Parameters), equalTo 3898)
+            Assert.That(
+                steps |> List.map settings,
+                equalTo [
+                    false, squared, OptimizerKind.Sgd, constant
+                    true, squared, OptimizerKind.Sgd, constant
+                    true, entropy, OptimizerKind.Sgd, constant
+                    true, entropy, OptimizerKind.Momentum, constant
+                    true, entropy, OptimizerKind.Momentum, falling
+                ]
+            )
 
-/// Fan & Yam's momentum sums (1−γ)·γᵏ over the past, which adds up to 1: the rate keeps its meaning.
-[<Test>]
-let ``momentum is switched on at the same learning rate`` () =
-    let rates =
-        VanillaStudy.steps 2
-        |> List.map (fun step -> (Option.get step.Architecture.Training).Optimizer.LearningRate)
-        |> List.distinct
+            for step in steps do
+                let training = Option.get step.Architecture.Training
 
-    Assert.That(rates.Length, equalTo 1)
+                let rows =
+                    Network.describe step.Architecture.Input (Layers.ofSpecs step.Architecture.Layers: Layer<float32>)
 
-[<Test>]
-let ``both doors have the same steps`` () =
-    for core, facade in Seq.zip (VanillaStudy.steps 3) (Fluent.VanillaStudy.Steps 3) do
-        let training = Option.get core.Architecture.Training
-        let network: Network<float32> = Architectures.build 5 core.Architecture
-        Assert.That(facade.Name, equalTo core.Name)
-        Assert.That(facade.IsParallel, equalTo core.IsParallel)
-        Assert.That((facade.Network.Build 5).WeightHash, equalTo (Network.weightHash network))
-        Assert.That(facade.Options.Epochs, equalTo training.Epochs)
-        Assert.That(facade.Options.Optimizer, equalTo training.Optimizer)
-        Assert.That(facade.Options.Loss, equalTo core.Architecture.Loss)
+                Assert.That((training.Epochs, training.BatchSize), equalTo (4, 30))
+                Assert.That(rows |> List.sumBy (fun row -> row.Parameters), equalTo 3898))
+
+        // Fan & Yam's momentum sums (1−γ)·γᵏ over the past, which adds up to 1: the rate keeps its meaning.
+        testCase "momentum is switched on at the same learning rate" (fun () ->
+            let rates =
+                VanillaStudy.steps 2
+                |> List.map (fun step -> (Option.get step.Architecture.Training).Optimizer.LearningRate)
+                |> List.distinct
+
+            Assert.That(rates.Length, equalTo 1))
+
+        testCase "both doors have the same steps" (fun () ->
+            for core, facade in Seq.zip (VanillaStudy.steps 3) (Fluent.VanillaStudy.Steps 3) do
+                let training = Option.get core.Architecture.Training
+                let network: Network<float32> = Architectures.build 5 core.Architecture
+                Assert.That(facade.Name, equalTo core.Name)
+                Assert.That(facade.IsParallel, equalTo core.IsParallel)
+                Assert.That((facade.Network.Build 5).WeightHash, equalTo (Network.weightHash network))
+                Assert.That(facade.Options.Epochs, equalTo training.Epochs)
+                Assert.That(facade.Options.Optimizer, equalTo training.Optimizer)
+                Assert.That(facade.Options.Loss, equalTo core.Architecture.Loss))
+    ]

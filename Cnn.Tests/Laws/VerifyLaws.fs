@@ -4,11 +4,12 @@ module Cnn.Tests.Laws.VerifyLaws
 
 open System
 open System.Numerics
-open NUnit.Framework
+open Expecto
 open Cnn
 open Cnn.FSharp
 open Cnn.Fluent
 open Cnn.Tests.Laws.Closeness
+open Cnn.Tests.Laws.Law
 
 /// Pictures of noise, of as many classes as are asked for.
 let private noise (shape: Shape) classes count =
@@ -30,7 +31,7 @@ let private settings = { VerificationSettings.Default with Doubles = doubles.Ker
 let private verdict (verification: Verification) = verification.Verdict
 
 let private isWith verdict (verification: Verification) =
-    Assert.That(verification.Verdict, Is.EqualTo(verdict: VerificationVerdict), verification.Table())
+    Assert.That(verification.Verdict, equalTo (verdict: VerificationVerdict), verification.Table())
 
 /// Names of layers that failed, and claims.
 let private failures (verification: Verification) =
@@ -86,11 +87,6 @@ let private pictures = noise (Shape.Of(4, 3, 2)) 3 12
 
 let private verified backend (network: Network<'T>) = Verify.run settings backend pictures network
 
-[<Test>]
-let ``a layer of a user's own with a right pullback passes, in double and in single precision`` () =
-    verified doubles (around (custom right)) |> isWith VerificationVerdict.Passed
-    verified (Simd.Backend<float32> 2) (around (custom right)) |> isWith VerificationVerdict.Passed
-
 /// What is wrong with a pullback, where it shows, and the pullback.
 let private wrong<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> () =
     let last = ref Tensor<'T>.Empty
@@ -120,7 +116,7 @@ let private wrong<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> 
 let private findsAll (backend: Backend<'T>) =
     for where, pullback in wrong<'T>() do
         let verification = verified backend (around (custom pullback))
-        Assert.That(verification.Verdict, Is.EqualTo VerificationVerdict.Failed, where)
+        Assert.That(verification.Verdict, equalTo VerificationVerdict.Failed, where)
 
         let gradients = verification.Failures |> Seq.filter (fun c -> c.Claim = "gradient") |> List.ofSeq
 
@@ -131,107 +127,7 @@ let private findsAll (backend: Backend<'T>) =
             verification.Table()
         )
 
-[<Test>]
-let ``a wrong pullback is found and named: sign, factor, sum over the batch, stale input, one entry of many`` () =
-    findsAll doubles
-
-[<Test>]
-let ``a wrong pullback is found and named in single precision, too`` () = findsAll (Simd.Backend<float32> 2)
-
-[<Test>]
-let ``a layer that breaks its shape law is named`` () =
-    let own: Layer<float> =
-        Layer.create "own" 0 0 0 id (fun _ _ -> [], []) (fun _ _ s x -> {
-            Output = x
-            State = s
-            Pullback = fun ȳ -> [], ȳ.Reshape(Shape.Of ȳ.Size)
-        })
-
-    Assert.That(failures (verified doubles (around own)), equalTo [ "own", "shapes" ])
-
-/// Dead units, saturated units, weights of zero: derivatives that vanish whatever the pullback says.
-[<Test>]
-let ``gradients that are zero everywhere are vacuous, not passed`` () =
-    let net φ weight bias : Network<float> =
-        let network =
-            Network.create
-                (Key.ofSeed 1)
-                (Shape.Of(4, 3, 2))
-                (Layer.sequence [
-                    Layers.flatten ()
-                    Layers.dense 8
-                    Layers.activation φ
-                    Layers.dense 3
-                    Layers.softmax ()
-                ])
-
-        let fill value (t: Tensor<float>) = Tensor.init t.Shape (fun _ -> value)
-
-        {
-            network with
-                Parameters =
-                    fill weight network.Parameters[0] :: fill bias network.Parameters[1] :: network.Parameters[2..]
-        }
-
-    for network in [ net Activation.ReLU 0.0 -1.0; net Activation.Tanh 40.0 40.0; net Activation.Sigmoid 0.0 100.0 ] do
-        let verification = verified doubles network
-        verification |> isWith VerificationVerdict.Vacuous
-
-        Assert.That(
-            verification.Checks
-            |> Seq.exists (fun c ->
-                c.Layer = "activation" && c.Claim = "gradient" && c.Verdict = VerificationVerdict.Vacuous),
-            verification.Table()
-        )
-
-/// All windows of a picture of one value have ties.
-[<Test>]
-let ``ties and kinks are left out and counted`` () =
-    let own = Layer.sequence [ Layers.maxPool 2; Layers.flatten (); Layers.dense 2; Layers.softmax () ]
-
-    let flat =
-        Dataset.Create(Shape.Of(4, 4, 1), [ 0; 1; 0; 1 ], [ "a"; "b" ], PictureReader(fun _ d -> d.Fill 0.5f))
-
-    let verification =
-        Verify.run settings doubles flat (Network.create (Key.ofSeed 1) (Shape.Of(4, 4, 1)) own)
-
-    let pooling =
-        verification.Checks |> Seq.find (fun c -> c.Layer = "max_pooling2d" && c.Claim = "gradient")
-
-    Assert.That(pooling.Verdict, Is.EqualTo VerificationVerdict.Vacuous)
-    Assert.That(pooling.Checked, Is.EqualTo 0L)
-    Assert.That(pooling.Total, Is.EqualTo 16L)
-    Assert.That(pooling.Reason, Does.Contain "16 outputs left out at kinks or ties")
-
-/// Random composites, with a head that can be trained: nothing is wrong with them, though some prove nothing.
-[<Law>]
-let ``no composite fails`` (plan: Plan) =
-    let specs =
-        plan.Specs
-        @ [
-            Flatten FlattenOrder.RowMajor
-            LayerSpec.Dense { Dense.Default with Units = 2; Activation = Activation.Softmax }
-        ]
-
-    let input = Plan.shape plan.Input
-
-    let verification =
-        Network.create (Key.ofSeed plan.Seed) input (Layers.ofSpecs specs)
-        |> Verify.run { settings with Seed = plan.Seed; Samples = plan.Count; Directions = 1 } doubles (noise input 2 8)
-
-    all [ for c in verification.Failures -> same "no failure" (string c) ]
-
 let private architectures = Architectures.all |> List.map (fun a -> a.Name)
-
-[<TestCaseSource(nameof architectures)>]
-let ``every network of the sources passes`` (name: string) =
-    let architecture = (Architectures.tryFind name).Value
-    let network: Network<float32> = Architectures.build 1 architecture
-    let classes = max 2 (Network.output network).Size
-
-    noise architecture.Input classes 24
-    |> fun data -> Verify.run { settings with Samples = 2; Directions = 1 } (Simd.Backend<float32> 2) data network
-    |> isWith VerificationVerdict.Passed
 
 /// Kernels of which one gives a result with something added to one entry.
 type private Planted<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>>
@@ -360,118 +256,232 @@ let private kernels = [
     "Accumulate", "batch_normalization"
 ]
 
-[<Test>]
-let ``a kernel that is wrong in one entry is named, with the layer and the entry`` () =
-    let simd = Simd.Backend<float32> 2
-    let data = noise (Shape.Of(8, 10, 2)) 3 12
-    let run backend = Verify.run { settings with Directions = 1 } backend data everything
-    run simd |> isWith VerificationVerdict.Passed
+let tests =
+    testList "verify" [
+        testCase "a layer of a user's own with a right pullback passes, in double and in single precision" (fun () ->
+            verified doubles (around (custom right)) |> isWith VerificationVerdict.Passed
+            verified (Simd.Backend<float32> 2) (around (custom right)) |> isWith VerificationVerdict.Passed)
 
-    for kernel, layer in kernels do
-        let planted = Planted<float32>(simd.Kernels, kernel, (fun v -> v + 0.01f))
-        let verification = run { simd with Kernels = planted }
+        testCase
+            "a wrong pullback is found and named: sign, factor, sum over the batch, stale input, one entry of many"
+            (fun () -> findsAll doubles)
 
-        let found =
-            verification.Failures
-            |> Seq.tryFind (fun c -> c.Layer = layer && c.Claim = "kernels" && c.Subject = kernel)
+        testCase "a wrong pullback is found and named in single precision, too" (fun () ->
+            findsAll (Simd.Backend<float32> 2))
 
-        match found with
-        | Some c -> Assert.That(c.Worst, Does.StartWith(layer + "/"))
-        | None -> Assert.Fail(kernel + "\n" + verification.Table())
+        testCase "a layer that breaks its shape law is named" (fun () ->
+            let own: Layer<float> =
+                Layer.create "own" 0 0 0 id (fun _ _ -> [], []) (fun _ _ s x -> {
+                    Output = x
+                    State = s
+                    Pullback = fun ȳ -> [], ȳ.Reshape(Shape.Of ȳ.Size)
+                })
 
-/// An error of one unit in the last place lies within every bound, but not twice in the same place.
-[<Test>]
-let ``kernels whose bits change from run to run are found`` () =
-    let turn = ref 0
+            Assert.That(failures (verified doubles (around own)), equalTo [ "own", "shapes" ]))
 
-    let restless v =
-        turn.Value <- turn.Value + 1
-        if turn.Value % 7 = 0 then Single.BitIncrement v else v
+        // Dead units, saturated units, weights of zero: derivatives that vanish whatever the pullback says.
+        testCase "gradients that are zero everywhere are vacuous, not passed" (fun () ->
+            let net φ weight bias : Network<float> =
+                let network =
+                    Network.create
+                        (Key.ofSeed 1)
+                        (Shape.Of(4, 3, 2))
+                        (Layer.sequence [
+                            Layers.flatten ()
+                            Layers.dense 8
+                            Layers.activation φ
+                            Layers.dense 3
+                            Layers.softmax ()
+                        ])
 
-    let simd = Simd.Backend<float32> 1
-    let planted = Planted<float32>(simd.Kernels, "CorrelateFilterAdjoint", restless)
+                let fill value (t: Tensor<float>) = Tensor.init t.Shape (fun _ -> value)
 
-    let verification =
-        Verify.run settings { simd with Kernels = planted } (noise (Shape.Of(8, 10, 2)) 3 12) everything
+                {
+                    network with
+                        Parameters =
+                            fill weight network.Parameters[0]
+                            :: fill bias network.Parameters[1]
+                            :: network.Parameters[2..]
+                }
 
-    Assert.That(failures verification, Does.Contain(box ("network", "threads")), verification.Table())
+            for network in
+                [ net Activation.ReLU 0.0 -1.0; net Activation.Tanh 40.0 40.0; net Activation.Sigmoid 0.0 100.0 ] do
+                let verification = verified doubles network
+                verification |> isWith VerificationVerdict.Vacuous
 
-/// Loses the last iteration of every second long loop, as the one that adds up gradients is.
-[<Test>]
-let ``a scheduler that does not do the same work each time is found`` () =
-    let loops = ref 0
+                Assert.That(
+                    verification.Checks
+                    |> Seq.exists (fun c ->
+                        c.Layer = "activation" && c.Claim = "gradient" && c.Verdict = VerificationVerdict.Vacuous),
+                    verification.Table()
+                ))
 
-    let forgetful = {
-        new IScheduler with
-            member _.Threads = 1
+        // All windows of a picture of one value have ties.
+        testCase "ties and kinks are left out and counted" (fun () ->
+            let own = Layer.sequence [ Layers.maxPool 2; Layers.flatten (); Layers.dense 2; Layers.softmax () ]
 
-            member _.For(count, body) =
-                let isLong = count > 4
-                loops.Value <- loops.Value + (if isLong then 1 else 0)
+            let flat =
+                Dataset.Create(Shape.Of(4, 4, 1), [ 0; 1; 0; 1 ], [ "a"; "b" ], PictureReader(fun _ d -> d.Fill 0.5f))
 
-                for i in 0 .. count - (if isLong && loops.Value % 2 = 0 then 2 else 1) do
-                    body.Invoke i
-    }
+            let verification =
+                Verify.run settings doubles flat (Network.create (Key.ofSeed 1) (Shape.Of(4, 4, 1)) own)
 
-    let data = noise (Shape.Of(8, 10, 2)) 3 12
+            let pooling =
+                verification.Checks |> Seq.find (fun c -> c.Layer = "max_pooling2d" && c.Claim = "gradient")
 
-    let verification =
-        Verify.run
-            { settings with Schedulers = [ SequentialScheduler(); forgetful ] }
-            (Simd.Backend<float32> 1)
-            data
-            everything
+            Assert.That(pooling.Verdict, equalTo VerificationVerdict.Vacuous)
+            Assert.That(pooling.Checked, equalTo 0L)
+            Assert.That(pooling.Total, equalTo 16L)
+            Assert.That(pooling.Reason, containing "16 outputs left out at kinks or ties"))
 
-    Assert.That(failures verification, equalTo [ "network", "threads" ], verification.Table())
+        // Random composites, with a head that can be trained: nothing is wrong with them, though some prove nothing.
+        testProperty "no composite fails" (fun (plan: Plan) ->
+            let specs =
+                plan.Specs
+                @ [
+                    Flatten FlattenOrder.RowMajor
+                    LayerSpec.Dense { Dense.Default with Units = 2; Activation = Activation.Softmax }
+                ]
 
-/// Tiles have a bound of their own.
-[<Test>]
-let ``windows of 3×3 over many channels pass in tiles of each size`` () =
-    let shape = Shape.Of(8, 8, 32)
+            let input = Plan.shape plan.Input
 
-    let network: Network<float32> =
-        Layer.sequence [
-            Layers.ofSpec (Conv2D { Conv2D.Default with Filters = 32; Padding = Same; Activation = Activation.Tanh })
-            Layers.globalAveragePool ()
-            Layers.dense 2
-            Layers.softmax ()
-        ]
-        |> Network.create (Key.ofSeed 2) shape
+            let verification =
+                Network.create (Key.ofSeed plan.Seed) input (Layers.ofSpecs specs)
+                |> Verify.run
+                    { settings with Seed = plan.Seed; Samples = plan.Count; Directions = 1 }
+                    doubles
+                    (noise input 2 8)
 
-    for tile in Enum.GetValues<WinogradTile>() do
-        let fast = { settings with Doubles = Simd.Backend<float>(Nullable 1, tile).Kernels; Directions = 1 }
+            all [ for c in verification.Failures -> same "no failure" (string c) ])
 
-        Verify.run fast (Simd.Backend<float32>(Nullable 1, tile)) (noise shape 2 8) network
-        |> isWith VerificationVerdict.Passed
+        testTheory "every network of the sources passes" architectures (fun (name: string) ->
+            let architecture = (Architectures.tryFind name).Value
+            let network: Network<float32> = Architectures.build 1 architecture
+            let classes = max 2 (Network.output network).Size
 
-/// Nothing was checked where nothing can fail.
-[<Test>]
-let ``a verification that passes has no failures, and tells with what it was made`` () =
-    let found = Verify.network doubles pictures (around (custom right))
-    Assert.That((found.IsPassed, found.Failures.Count), equalTo (found.Verdict = VerificationVerdict.Passed, 0))
-    Assert.That(found.IsPassed, Is.True)
-    Assert.That(found.Samples, Is.InRange(1, pictures.Count))
-    Assert.That(found.Sentence, Does.Contain found.InstructionSet)
+            noise architecture.Input classes 24
+            |> fun data ->
+                Verify.run { settings with Samples = 2; Directions = 1 } (Simd.Backend<float32> 2) data network
+            |> isWith VerificationVerdict.Passed)
 
-/// The two doors are one.
-[<Test>]
-let ``model.Verify = Verify.run, and the same seed gives the same table`` () =
-    let data = noise (Shape.Of(8, 8, 1)) 10 24
-    let model = (Cnn.Fluent.Architectures.Find "convnet1_3").Build 1
-    let network: Network<float32> = Architectures.build 1 (Architectures.tryFind "convnet1_3").Value
-    let table = (model.Verify data).Table()
-    Assert.That((Verify.run settings (Simd.Backend<float32>()) data network).Table(), Is.EqualTo table)
-    Assert.That((model.Verify data).ToString(), Is.EqualTo table)
-    Assert.That((model.Verify(data, 7)).Table(), Is.Not.EqualTo table)
+        testCase "a kernel that is wrong in one entry is named, with the layer and the entry" (fun () ->
+            let simd = Simd.Backend<float32> 2
+            let data = noise (Shape.Of(8, 10, 2)) 3 12
+            let run backend = Verify.run { settings with Directions = 1 } backend data everything
+            run simd |> isWith VerificationVerdict.Passed
 
-[<Test>]
-let ``what cannot be verified is refused before any work`` () =
-    let network = around (custom right)
+            for kernel, layer in kernels do
+                let planted = Planted<float32>(simd.Kernels, kernel, (fun v -> v + 0.01f))
+                let verification = run { simd with Kernels = planted }
 
-    let refuses (expected: Type) (run: unit -> Verification) =
-        Assert.That(Action(fun () -> run () |> ignore), Throws.InstanceOf expected)
+                let found =
+                    verification.Failures
+                    |> Seq.tryFind (fun c -> c.Layer = layer && c.Claim = "kernels" && c.Subject = kernel)
 
-    refuses typeof<ShapeException> (fun () -> Verify.network doubles (noise (Shape.Of(5, 3, 2)) 3 12) network)
-    refuses typeof<ArgumentException> (fun () -> Verify.network doubles (noise (Shape.Of(4, 3, 2)) 1 12) network)
-    refuses typeof<ArgumentException> (fun () -> Verify.network doubles (pictures.Take 0) network)
-    refuses typeof<ArgumentException> (fun () -> Verify.run { settings with Samples = 0 } doubles pictures network)
+                match found with
+                | Some c -> Assert.That(c.Worst, startingWith (layer + "/"))
+                | None -> Assert.Fail(kernel + "\n" + verification.Table()))
+
+        // An error of one unit in the last place lies within every bound, but not twice in the same place.
+        testCase "kernels whose bits change from run to run are found" (fun () ->
+            let turn = ref 0
+
+            let restless v =
+                turn.Value <- turn.Value + 1
+                if turn.Value % 7 = 0 then Single.BitIncrement v else v
+
+            let simd = Simd.Backend<float32> 1
+            let planted = Planted<float32>(simd.Kernels, "CorrelateFilterAdjoint", restless)
+
+            let verification =
+                Verify.run settings { simd with Kernels = planted } (noise (Shape.Of(8, 10, 2)) 3 12) everything
+
+            Assert.That(List.contains ("network", "threads") (failures verification), verification.Table()))
+
+        // Loses the last iteration of every second long loop, as the one that adds up gradients is.
+        testCase "a scheduler that does not do the same work each time is found" (fun () ->
+            let loops = ref 0
+
+            let forgetful = {
+                new IScheduler with
+                    member _.Threads = 1
+
+                    member _.For(count, body) =
+                        let isLong = count > 4
+                        loops.Value <- loops.Value + (if isLong then 1 else 0)
+
+                        for i in 0 .. count - (if isLong && loops.Value % 2 = 0 then 2 else 1) do
+                            body.Invoke i
+            }
+
+            let data = noise (Shape.Of(8, 10, 2)) 3 12
+
+            let verification =
+                Verify.run
+                    { settings with Schedulers = [ SequentialScheduler(); forgetful ] }
+                    (Simd.Backend<float32> 1)
+                    data
+                    everything
+
+            Assert.That(failures verification, equalTo [ "network", "threads" ], verification.Table()))
+
+        // Tiles have a bound of their own.
+        testCase "windows of 3×3 over many channels pass in tiles of each size" (fun () ->
+            let shape = Shape.Of(8, 8, 32)
+
+            let network: Network<float32> =
+                Layer.sequence [
+                    Layers.ofSpec (
+                        Conv2D { Conv2D.Default with Filters = 32; Padding = Same; Activation = Activation.Tanh }
+                    )
+                    Layers.globalAveragePool ()
+                    Layers.dense 2
+                    Layers.softmax ()
+                ]
+                |> Network.create (Key.ofSeed 2) shape
+
+            for tile in Enum.GetValues<WinogradTile>() do
+                let fast = { settings with Doubles = Simd.Backend<float>(Nullable 1, tile).Kernels; Directions = 1 }
+
+                Verify.run fast (Simd.Backend<float32>(Nullable 1, tile)) (noise shape 2 8) network
+                |> isWith VerificationVerdict.Passed)
+
+        // Nothing was checked where nothing can fail.
+        testCase "a verification that passes has no failures, and tells with what it was made" (fun () ->
+            let found = Verify.network doubles pictures (around (custom right))
+
+            Assert.That(
+                (found.IsPassed, found.Failures.Count),
+                equalTo (found.Verdict = VerificationVerdict.Passed, 0)
+            )
+
+            Assert.That(found.IsPassed, isTrue)
+            Assert.That(found.Samples, between (1, pictures.Count))
+            Assert.That(found.Sentence, containing found.InstructionSet))
+
+        // The two doors are one.
+        testCase "model.Verify = Verify.run, and the same seed gives the same table" (fun () ->
+            let data = noise (Shape.Of(8, 8, 1)) 10 24
+            let model = (Cnn.Fluent.Architectures.Find "convnet1_3").Build 1
+            let network: Network<float32> = Architectures.build 1 (Architectures.tryFind "convnet1_3").Value
+            let table = (model.Verify data).Table()
+            Assert.That((Verify.run settings (Simd.Backend<float32>()) data network).Table(), equalTo table)
+            Assert.That((model.Verify data).ToString(), equalTo table)
+            Assert.That((model.Verify(data, 7)).Table(), differentFrom table))
+
+        testCase "what cannot be verified is refused before any work" (fun () ->
+            let network = around (custom right)
+
+            let refuses (expected: Type) (run: unit -> Verification) =
+                Assert.That(expected.IsInstanceOfType(Assert.Catch<exn>(fun () -> run () |> ignore)))
+
+            refuses typeof<ShapeException> (fun () -> Verify.network doubles (noise (Shape.Of(5, 3, 2)) 3 12) network)
+
+            refuses typeof<ArgumentException> (fun () ->
+                Verify.network doubles (noise (Shape.Of(4, 3, 2)) 1 12) network)
+
+            refuses typeof<ArgumentException> (fun () -> Verify.network doubles (pictures.Take 0) network)
+
+            refuses typeof<ArgumentException> (fun () ->
+                Verify.run { settings with Samples = 0 } doubles pictures network))
+    ]

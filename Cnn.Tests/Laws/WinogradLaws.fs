@@ -4,13 +4,14 @@ module Cnn.Tests.Laws.WinogradLaws
 
 open System
 open System.Numerics
-open NUnit.Framework
+open Expecto
 open FsCheck
 open FsCheck.FSharp
 open Cnn
 open Cnn.FSharp
 open Cnn.Fluent
 open Cnn.Tests.Laws.Closeness
+open Cnn.Tests.Laws.Law
 
 /// Y = Aᵀ[Σ_c (G K Gᵀ) ∘ (Bᵀ d B)]A over tiles of m×m outputs, the matrices written as they stand in the source.
 [<NoComparison>]
@@ -106,13 +107,15 @@ type TiledArbitraries =
         )
 
 /// A law over windows of 3×3, of a tenth of the cases: each is millions of textbook products.
-[<AttributeUsage(AttributeTargets.Method)>]
-type TiledLawAttribute() as this =
-    inherit LawAttribute()
-
-    do
-        this.Arbitrary <- [| typeof<TiledArbitraries> |]
-        this.MaxTest <- max 1 (this.MaxTest / 10)
+let private testTiled name property =
+    testPropertyWithConfig
+        {
+            configuration with
+                arbitrary = [ typeof<TiledArbitraries> ]
+                maxTest = max 1 (configuration.maxTest / 10)
+        }
+        name
+        property
 
 /// x, K, ȳ: float32 numbers in either precision.
 let private draw (s: Sliding) : Tensor<'T> * Tensor<'T> * Tensor<'T> =
@@ -159,15 +162,6 @@ let private growths (t: Transform) =
         Seq.max (Seq.init (Array2D.length1 m) of')
 
     most t.Aᵀ (fun p -> row t.G p * row t.Bᵀ p), most (transposed t.G) (fun p -> row t.Bᵀ p * row (transposed t.Aᵀ) p)
-
-/// The constants of the library's bounds, from the matrices of both tiles.
-[<Test>]
-let ``κ of F(2×2, 3×3) is 8, of F(4×4, 3×3) it is 48`` () =
-    for (κ, κ'), tile in [ growths twoByTwo, Rounding.tile2; growths fourByFour, Rounding.tile4 ] do
-        Assert.That(tile.Growth, Is.EqualTo(κ).Within 1e-12)
-        Assert.That(tile.FilterGrowth, Is.EqualTo(κ').Within 1e-12)
-
-    Assert.That((Rounding.tile2.Growth, Rounding.tile4.Growth), equalTo (8.0, 48.0))
 
 /// |M| V |M|ᵀ, for V of inner×inner vectors of numbers.
 let private sandwich (m: float[,]) (v: float[][,]) : float[][,] =
@@ -310,95 +304,107 @@ let private bounded transform fast64 fast32 (s: Sliding) =
 
     all [ check fast64; check fast32 ]
 
-/// Both precisions, every width.
-[<TiledLaw>]
-let ``tiles of 2×2: |a − b| ≤ γₙ₊₃₂·M + 2γ₉ₙ·Σ|x||K| in all three passes`` (RefinementLaws.Deep s) =
-    bounded twoByTwo AllKernels.fast AllKernels.fast32 s
+let tests =
+    testList "winograd" [
+        // The constants of the library's bounds, from the matrices of both tiles.
+        testCase "κ of F(2×2, 3×3) is 8, of F(4×4, 3×3) it is 48" (fun () ->
+            for (κ, κ'), tile in [ growths twoByTwo, Rounding.tile2; growths fourByFour, Rounding.tile4 ] do
+                Assert.That(tile.Growth, closeTo (κ) 1e-12)
+                Assert.That(tile.FilterGrowth, closeTo (κ') 1e-12)
 
-/// Both precisions, every width.
-[<TiledLaw>]
-let ``tiles of 4×4: |a − b| ≤ γₙ₊₃₂·M + 2γ₉ₙ·Σ|x||K| in all three passes`` (RefinementLaws.Deep s) =
-    bounded fourByFour doubles singles s
+            Assert.That((Rounding.tile2.Growth, Rounding.tile4.Growth), equalTo (8.0, 48.0)))
 
-/// The filter adjoint takes tiles where there are 24 of them or more; elsewhere, it is the same for tiles or none.
-[<TiledLaw>]
-let ``many tiles: |a − b| ≤ γₙ₊₃₂·M + 2γ₉ₙ·Σ|x||K| in all three passes`` (RefinementLaws.Deep s) =
-    let many = {
-        s with
-            Samples = 7
-            Height = 8
-            Width = 7 + s.Seed % 2
-            Padding = Same
-            Channels = 16
-            Filters = 48
-    }
+        // Both precisions, every width.
+        testTiled "tiles of 2×2: |a − b| ≤ γₙ₊₃₂·M + 2γ₉ₙ·Σ|x||K| in all three passes" (fun (RefinementLaws.Deep s) ->
+            bounded twoByTwo AllKernels.fast AllKernels.fast32 s)
 
-    bounded fourByFour doubles singles many
+        // Both precisions, every width.
+        testTiled "tiles of 4×4: |a − b| ≤ γₙ₊₃₂·M + 2γ₉ₙ·Σ|x||K| in all three passes" (fun (RefinementLaws.Deep s) ->
+            bounded fourByFour doubles singles s)
 
-/// What the documentation promises of float: 1e−4 of the results' root mean square.
-[<TiledLaw>]
-let ``tiles of 4×4 in float32: |a − b| ≤ 1e−4·rms in all three passes`` (RefinementLaws.Deep s) =
-    let (x: Tensor<float32>), w, ȳ = draw s
-    let expected = passes (ReferenceKernels<float>()) s (real' x, real' w, real' ȳ)
+        // The filter adjoint takes tiles where there are 24 of them or more; elsewhere, it is the same for tiles or none.
+        testTiled "many tiles: |a − b| ≤ γₙ₊₃₂·M + 2γ₉ₙ·Σ|x||K| in all three passes" (fun (RefinementLaws.Deep s) ->
+            let many = {
+                s with
+                    Samples = 7
+                    Height = 8
+                    Width = 7 + s.Seed % 2
+                    Padding = Same
+                    Channels = 16
+                    Filters = 48
+            }
 
-    let rms (t: Tensor<float>) = sqrt (Array.averageBy (fun v -> v * v) (t.ToArray()))
+            bounded fourByFour doubles singles many)
 
-    all [
-        for kernels in singles do
-            List.map2
-                (fun e a -> within (fun _ -> 1e-4 * rms e) e (real' a) |> Prop.label kernels.InstructionSet)
-                expected
-                (passes kernels s (x, w, ȳ))
-            |> all
-    ]
+        // What the documentation promises of float: 1e−4 of the results' root mean square.
+        testTiled "tiles of 4×4 in float32: |a − b| ≤ 1e−4·rms in all three passes" (fun (RefinementLaws.Deep s) ->
+            let (x: Tensor<float32>), w, ȳ = draw s
+            let expected = passes (ReferenceKernels<float>()) s (real' x, real' w, real' ȳ)
 
-/// The passes are adjoint to each other, whatever computes them. In double, up to rounding.
-[<TiledLaw>]
-let ``tiles of 4×4: ⟨ȳ, x ⋆ w⟩ = ⟨x̄, x⟩ = ⟨w̄, w⟩`` (RefinementLaws.Deep s) =
-    let (x: Tensor<float>), w, ȳ = draw s
+            let rms (t: Tensor<float>) = sqrt (Array.averageBy (fun v -> v * v) (t.ToArray()))
 
-    let dot (a: Tensor<float>) (b: Tensor<float>) = Array.map2 (*) (a.ToArray()) (b.ToArray()) |> Array.sum
+            all [
+                for kernels in singles do
+                    List.map2
+                        (fun e a -> within (fun _ -> 1e-4 * rms e) e (real' a) |> Prop.label kernels.InstructionSet)
+                        expected
+                        (passes kernels s (x, w, ȳ))
+                    |> all
+            ])
 
-    all [
-        for kernels in doubles do
-            match passes kernels s (x, w, ȳ) with
-            | [ y; x̄; w̄ ] ->
-                let forward = dot ȳ y
-                let bound = 1e-9 * float ȳ.Size
+        // The passes are adjoint to each other, whatever computes them. In double, up to rounding.
+        testTiled "tiles of 4×4: ⟨ȳ, x ⋆ w⟩ = ⟨x̄, x⟩ = ⟨w̄, w⟩" (fun (RefinementLaws.Deep s) ->
+            let (x: Tensor<float>), w, ȳ = draw s
 
-                for backward in [ dot x̄ x; dot w̄ w ] do
-                    (abs (forward - backward) <= bound) |> Prop.label $"{forward} against {backward}"
-            | _ -> same 3 0
-    ]
+            let dot (a: Tensor<float>) (b: Tensor<float>) = Array.map2 (*) (a.ToArray()) (b.ToArray()) |> Array.sum
 
-/// Tiles are asked for, never chosen: the default differs from none by F(2×2, 3×3) only.
-[<Test>]
-let ``tiles of 4×4 come on request only`` () =
-    let g =
-        Geometry.Correlation("law", Shape.Of(16, 16, 32), 32, Size.Square 3, Size.Square 1, Size.Square 1, Same)
+            all [
+                for kernels in doubles do
+                    match passes kernels s (x, w, ȳ) with
+                    | [ y; x̄; w̄ ] ->
+                        let forward = dot ȳ y
+                        let bound = 1e-9 * float ȳ.Size
 
-    let positions winograd = SimdKernels<float32>(512, winograd).PackedLength(g, Packing.Forward) / (32 * 32)
+                        for backward in [ dot x̄ x; dot w̄ w ] do
+                            (abs (forward - backward) <= bound) |> Prop.label $"{forward} against {backward}"
+                    | _ -> same 3 0
+            ])
 
-    Assert.That(SimdKernels<float32>().PackedLength(g, Packing.Forward) / (32 * 32), Is.EqualTo 16)
-    Assert.That(positions WinogradTile.None, Is.EqualTo 9)
-    Assert.That(positions WinogradTile.TwoByTwo, Is.EqualTo 16)
-    Assert.That(positions WinogradTile.FourByFour, Is.EqualTo 36)
-    let backend = Simd.Backend<float32>(Nullable 1, WinogradTile.FourByFour)
-    Assert.That(backend.Kernels.PackedLength(g, Packing.Forward) / (32 * 32), Is.EqualTo 36)
+        // Tiles are asked for, never chosen: the default differs from none by F(2×2, 3×3) only.
+        testCase "tiles of 4×4 come on request only" (fun () ->
+            let g =
+                Geometry.Correlation(
+                    "law",
+                    Shape.Of(16, 16, 32),
+                    32,
+                    Size.Square 3,
+                    Size.Square 1,
+                    Size.Square 1,
+                    Same
+                )
 
-    Assert.Throws<ArgumentOutOfRangeException>(fun () -> SimdKernels<float>(512, enum 9) |> ignore)
-    |> ignore
+            let positions winograd = SimdKernels<float32>(512, winograd).PackedLength(g, Packing.Forward) / (32 * 32)
 
-/// A sample's result does not depend on the samples beside it, to the last bit: tiles may belong to several pictures.
-[<TiledLaw>]
-let ``tiles of 4×4 over a batch = over its samples, bit for bit`` (RefinementLaws.Deep s) =
-    let (x: Tensor<float32>), w, ȳ = draw s
+            Assert.That(SimdKernels<float32>().PackedLength(g, Packing.Forward) / (32 * 32), equalTo 16)
+            Assert.That(positions WinogradTile.None, equalTo 9)
+            Assert.That(positions WinogradTile.TwoByTwo, equalTo 16)
+            Assert.That(positions WinogradTile.FourByFour, equalTo 36)
+            let backend = Simd.Backend<float32>(Nullable 1, WinogradTile.FourByFour)
+            Assert.That(backend.Kernels.PackedLength(g, Packing.Forward) / (32 * 32), equalTo 36)
 
-    all [
-        for kernels in singles do
-            let whole = passes kernels s (x, w, ȳ)
+            Assert.Throws<ArgumentOutOfRangeException>(fun () -> SimdKernels<float>(512, enum 9) |> ignore)
+            |> ignore)
 
-            for n in 0 .. s.Samples - 1 do
-                let one = passes kernels { s with Samples = 1 } (x.Slice(n, 1), w, ȳ.Slice(n, 1))
-                exactly [ whole[0].Slice(n, 1); whole[1].Slice(n, 1) ] [ one[0]; one[1] ]
+        // A sample's result does not depend on the samples beside it, to the last bit: tiles may belong to several pictures.
+        testTiled "tiles of 4×4 over a batch = over its samples, bit for bit" (fun (RefinementLaws.Deep s) ->
+            let (x: Tensor<float32>), w, ȳ = draw s
+
+            all [
+                for kernels in singles do
+                    let whole = passes kernels s (x, w, ȳ)
+
+                    for n in 0 .. s.Samples - 1 do
+                        let one = passes kernels { s with Samples = 1 } (x.Slice(n, 1), w, ȳ.Slice(n, 1))
+                        exactly [ whole[0].Slice(n, 1); whole[1].Slice(n, 1) ] [ one[0]; one[1] ]
+            ])
     ]

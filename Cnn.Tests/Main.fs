@@ -1,0 +1,95 @@
+/// The theories, in the order in which a reader learns them, and the program that runs them.
+module Cnn.Tests.Main
+
+open Expecto
+open Cnn.Tests
+
+let theories = [
+    Laws.ShapeLaws.tests
+    Laws.CorrelationLaws.tests
+    Laws.LayerLaws.tests
+    Laws.GradientLaws.tests
+    Laws.PoolingLaws.tests
+    Laws.ActivationLaws.tests
+    Laws.BatchNormLaws.tests
+    Laws.DropoutLaws.tests
+    Laws.InitializerLaws.tests
+    Laws.KeyLaws.tests
+    Laws.FrozenLaws.tests
+    Laws.LossLaws.tests
+    Laws.OptimizerLaws.tests
+    Laws.RefinementLaws.tests
+    Laws.WinogradLaws.tests
+    Laws.TrainingLaws.tests
+    Laws.RewritingLaws.tests
+    Laws.ScheduleLaws.tests
+    Laws.MetricsLaws.tests
+    Laws.FilterLaws.tests
+    Laws.FixedFilterLaws.tests
+    Laws.VanillaLaws.tests
+    Laws.SaliencyLaws.tests
+    Laws.ReceptiveFieldLaws.tests
+    Laws.InspectLaws.tests
+    Laws.InspectImageLaws.tests
+    Laws.IOrQLaws.tests
+    Laws.DatasetLaws.tests
+    Laws.PreprocessingLaws.tests
+    Laws.ResamplingLaws.tests
+    Laws.AugmentationLaws.tests
+    Laws.SyntheticLaws.tests
+    Laws.CustomLayerLaws.tests
+    Laws.FacadeLaws.tests
+    Laws.ClassifierLaws.tests
+    Laws.RefusalLaws.tests
+    Laws.MisfitLaws.tests
+    Laws.SummaryLaws.tests
+    Laws.ValueLaws.tests
+    Laws.SchedulerLaws.tests
+    Laws.MemoryLaws.tests
+    Laws.ReportLaws.tests
+    Laws.PrinterLaws.tests
+    Laws.SearchLaws.tests
+    Laws.ContactSheetLaws.tests
+    Laws.ComparisonLaws.tests
+    Laws.VerifyLaws.tests
+    Golden.LayerVectors.tests
+    Golden.TrainingVectors.tests
+    Golden.WorkedNumbers.tests
+    Golden.ArchitectureNumbers.tests
+    Formats.IdxLaws.tests
+    Formats.SafetensorsLaws.tests
+    Formats.ModelFileLaws.tests
+    Formats.CheckpointLaws.tests
+    Formats.SearchLogLaws.tests
+    Formats.PngLaws.tests
+    Formats.NetpbmLaws.tests
+    Formats.ImageLaws.tests
+    Formats.FolderLaws.tests
+    Formats.JpegLaws.tests
+    Formats.JpegRefusalLaws.tests
+    Formats.CifarLaws.tests
+    Formats.MatFileLaws.tests
+    Formats.CsvLaws.tests
+    Formats.BoundLaws.tests
+    Formats.DownloadLaws.tests
+    Formats.OnnxLaws.tests
+    Formats.NumPyLaws.tests
+    Formats.NumPyDataLaws.tests
+    Formats.WeightImportLaws.tests
+    CommandLine.CommandLineLaws.tests
+    Browser.Pages.tests
+    Browser.Experiments.tests
+    Laws.ApiLaws.tests
+]
+
+[<EntryPoint>]
+let main arguments =
+    let tests = testList "Cnn" (theories @ [ Laws.LawsPage.tests theories ])
+
+    match arguments with
+    // A process to be ended by the test that starts it.
+    | [| "train-for-ever"; folder |] ->
+        Formats.CheckpointLaws.trainForEver folder
+        0
+    | _ when TestingPlatform.isCalled arguments -> (TestingPlatform.run tests arguments).GetAwaiter().GetResult()
+    | _ -> runTestsWithCLIArgs [] arguments tests
