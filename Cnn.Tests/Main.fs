@@ -4,7 +4,8 @@ module Cnn.Tests.Main
 open Expecto
 open Cnn.Tests
 
-let theories = [
+/// What a network computes, and how it learns.
+let private laws = [
     Laws.ShapeLaws.tests
     Laws.CorrelationLaws.tests
     Laws.LayerLaws.tests
@@ -52,10 +53,18 @@ let theories = [
     Laws.ContactSheetLaws.tests
     Laws.ComparisonLaws.tests
     Laws.VerifyLaws.tests
+]
+
+/// The same numbers as an outside oracle's.
+let private golden = [
     Golden.LayerVectors.tests
     Golden.TrainingVectors.tests
     Golden.WorkedNumbers.tests
     Golden.ArchitectureNumbers.tests
+]
+
+/// What readers and writers do with sound and damaged files.
+let private formats = [
     Formats.IdxLaws.tests
     Formats.SafetensorsLaws.tests
     Formats.ModelFileLaws.tests
@@ -76,20 +85,31 @@ let theories = [
     Formats.NumPyLaws.tests
     Formats.NumPyDataLaws.tests
     Formats.WeightImportLaws.tests
+]
+
+/// What users see: the command line, its pages, the public API.
+let private doors = [
     CommandLine.CommandLineLaws.tests
     Browser.Pages.tests
     Browser.Experiments.tests
     Laws.ApiLaws.tests
 ]
 
+let private all =
+    testList "Cnn" [
+        testList "laws" laws
+        testList "golden" golden
+        testList "formats" formats
+        testList "doors" doors
+        Laws.LawsPage.tests (laws @ golden @ formats @ doors)
+    ]
+
 [<EntryPoint>]
 let main arguments =
-    let tests = testList "Cnn" (theories @ [ Laws.LawsPage.tests theories ])
-
     match arguments with
     // A process to be ended by the test that starts it.
     | [| "train-for-ever"; folder |] ->
         Formats.CheckpointLaws.trainForEver folder
         0
-    | _ when TestingPlatform.isCalled arguments -> (TestingPlatform.run tests arguments).GetAwaiter().GetResult()
-    | _ -> runTestsWithCLIArgs [] arguments tests
+    | _ when TestingPlatform.isCalled arguments -> (TestingPlatform.run all arguments).GetAwaiter().GetResult()
+    | _ -> runTestsWithCLIArgs [] arguments all

@@ -97,7 +97,7 @@ let private unvisited (browser: ChromeDriver) =
 let private phone, paper = 390, 720
 
 let tests =
-    testList "experiments" [
+    testList "experiments in a browser" [
         testTheory
             "the page of an experiment is whole, and is read by anybody, in the dark, on a phone and on paper"
             [
@@ -144,3 +144,4 @@ let tests =
                             if medium = "screen" then
                                 Assert.That(unvisited browser, isEmpty, where))))
     ]
+    |> testSequencedGroup "processes"

@@ -40,7 +40,7 @@ let private freePort () =
     (listener.LocalEndpoint :?> IPEndPoint).Port
 
 let tests =
-    testList "pages" [
+    testList "pages in a browser" [
         testCase
             "a report opened from disk shows every epoch in every line, without a complaint of the browser"
             (fun () ->
@@ -125,3 +125,4 @@ let tests =
                         if not training.HasExited then
                             training.Kill()))
     ]
+    |> testSequencedGroup "processes"

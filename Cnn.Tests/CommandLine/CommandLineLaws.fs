@@ -175,3 +175,4 @@ let tests =
                 use json = JsonDocument.Parse outcome.Output
                 Assert.That((json.RootElement.GetProperty "data").GetString(), equalTo data))
     ]
+    |> testSequencedGroup "processes"

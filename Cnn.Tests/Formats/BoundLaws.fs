@@ -13,7 +13,7 @@ open Cnn.Tests.Laws.Law
 let private idx (count: int) = Array.append [| 0uy; 0uy; 8uy; 1uy |] [| 0uy; 0uy; byte (count >>> 8); byte count |]
 
 let tests =
-    testList "bound" [
+    testList "bounds of size" [
         testProperty "gzip is read whole in any number of members, and refused without its last byte" (fun (r: Rows) ->
             // Sizes around those of the runtime's own buffers, of bytes that do not shrink.
             let count = 8100 + r.Seed % 120 + r.Count

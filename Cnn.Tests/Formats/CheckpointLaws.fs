@@ -155,7 +155,7 @@ let trainForEver (folder: string) =
     Checkpoint.fit folder true backend settings None say Int32.MaxValue data model |> ignore
 
 let tests =
-    testList "checkpoint" [
+    testList "checkpoints" [
         // With dropout, batch normalisation, a plateau, early stopping, and any optimiser.
         testProperty "2n epochs = n epochs, save, load, n epochs, to the last bit" (fun (plan: Plan) ->
             let n = 1 + plan.Seed % 2
@@ -290,7 +290,8 @@ let tests =
 
         // A process that puts an epoch aside again and again is killed at any moment, again and again, and always goes on from
         // the last epoch that it told of, or a later one; every file is whole.
-        testCase "killed at any moment, training goes on from the last epoch put aside" (fun () ->
+        testSequencedGroup "processes"
+        <| testCase "killed at any moment, training goes on from the last epoch put aside" (fun () ->
             inFolder (fun folder ->
                 let mutable told = 0
 

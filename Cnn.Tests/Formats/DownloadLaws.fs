@@ -222,7 +222,7 @@ let private archive (files: (string * byte[]) list) =
     bytes.ToArray()
 
 let tests =
-    testList "download" [
+    testList "downloads" [
         testCase "a file comes as it is, once: a sound one is not fetched again, another is" (fun () ->
             inFolder (fun folder ->
                 let bytes = content 200_000
@@ -428,3 +428,4 @@ let tests =
                 let error = Assert.Throws<DataFormatException>(fun () -> wrong ())
                 Assert.That(error.Message, containing Download.fashionMnist.Files.Head.Md5)))
     ]
+    |> testSequencedGroup "downloads"

@@ -49,7 +49,7 @@ let private withUnreadable body =
         body folder)
 
 let tests =
-    testList "folder" [
+    testList "folders of pictures" [
         testProperty
             "classes and files stand in the order of their code units, and pixels are those of the files, resized"
             (fun (p: Planes) ->

@@ -30,7 +30,7 @@ let private own = {
 }
 
 let tests =
-    testList "image" [
+    testList "images" [
         testProperty "load ∘ save is the identity for every ending that takes the picture" (fun (p: Planes) ->
             inFolder (fun folder ->
                 all [

@@ -123,7 +123,7 @@ let private header = (Writer false).Header
 let private withY (variable: byte[]) = Array.append header variable
 
 let tests =
-    testList "mat file" [
+    testList "MAT-files" [
         testProperty
             "parse ∘ write is the identity for every type, in both byte orders, compressed or not"
             (fun (r: Rows) (isBig: bool) ->

@@ -148,7 +148,7 @@ let private inFolder (body: string -> unit) =
 let private fixtures = Path.Combine(AppContext.BaseDirectory, "Formats", "Fixtures")
 
 let tests =
-    testList "model file" [
+    testList "model files" [
         testProperty "load ∘ save is the identity, bit for bit, in both precisions" (fun (plan: Plan) ->
             let single, double = model<float32> plan, model<float> plan
 

@@ -62,7 +62,7 @@ let private expected (p: Planes) format (most: int, samples: int[]) =
     Image.Of(p.ImageSize.Height, p.ImageSize.Width, channels, ReadOnlySpan(Array.map eight samples))
 
 let tests =
-    testList "netpbm" [
+    testList "Netpbm" [
         testProperty "each of the six formats is read as its description says" (fun (p: Planes) ->
             all [
                 for format in 1..6 do

@@ -202,7 +202,8 @@ let tests =
             let archives = [ NumPy.writeNpz arrays; zip [ for a in arrays -> a.Name + ".npy", NumPy.writeNpy a ] ]
             Fuzzing.survives archives (NumPy.readNpz "file" >> ignore))
 
-        testCase "NumPy reads what we write and writes the same bytes; we read what it writes" (fun () ->
+        testSequencedGroup "processes"
+        <| testCase "NumPy reads what we write and writes the same bytes; we read what it writes" (fun () ->
             // So long a header that the room that NumPy leaves for growth decides its length.
             let long = {
                 Name = "long"

@@ -278,7 +278,8 @@ let tests =
                 with :? ArgumentException as e when not (e :? ArgumentOutOfRangeException) ->
                     ()))
 
-        testCase "with PyTorch's weights the library predicts what PyTorch predicts" (fun () ->
+        testSequencedGroup "processes"
+        <| testCase "with PyTorch's weights the library predicts what PyTorch predicts" (fun () ->
             Python.script [ "torch"; "numpy" ] "torch_weights.py" ignore (fun folder _ ->
                 for name, input, specs in torchModels do
                     let read (file: string) = NumPy.readNpz file (File.ReadAllBytes(Path.Combine(folder, file)))

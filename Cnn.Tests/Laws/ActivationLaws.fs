@@ -19,7 +19,7 @@ let private (|Numbers|) (r: Rows) : Tensor<float> =
 let private cotangent (r: Rows) : Tensor<float> = Draw.reals (r.Seed + 1) (Shape.Of(r.Count, r.Features))
 
 let tests =
-    testList "activation" [
+    testList "activations" [
         // SPEC section 6, each by its own formula in double.
         testProperty "y[i] = φ(x[i])" (fun (Numbers x) ->
             all [

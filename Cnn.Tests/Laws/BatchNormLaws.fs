@@ -40,7 +40,7 @@ let private variance (v: float[]) = v |> Array.averageBy (fun x -> (x - mean v) 
 let private vector values = Tensor.ofArray (Shape.Of(Array.length values)) values
 
 let tests =
-    testList "batch norm" [
+    testList "batch normalisation" [
         // With γ = 1 and β = 0: mean 0, and variance σ² ∕ (σ² + ε), which is 1 but for ε.
         testProperty "x̂ has mean 0 and variance σ² ∕ (σ² + ε)" (fun (Case(x, θ, s)) ->
             let one, zero = Tensor.map (fun _ -> 1.0) θ[0], Tensor.map (fun _ -> 0.0) θ[0]

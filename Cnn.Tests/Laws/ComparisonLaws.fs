@@ -48,7 +48,7 @@ let private outcomes (bytes: NonEmptyArray<byte>) =
         Comparison.outcome contestant [ for k in 0..2 -> trial contestant (share (3 * i + k)) (float (1 + i)) ])
 
 let tests =
-    testList "comparison" [
+    testList "dense against convolutional" [
         testCase "the best settings change the first weights and the loss, never a shape" (fun () ->
             for best in BestTrainings.all do
                 let architecture = named best.Network

@@ -25,7 +25,7 @@ let private black height width = Cnn.Image.Of(height, width, 1, ReadOnlySpan(Arr
 let private lettering words = (ContactSheet.draw 1 [ black 112 112, words ]).Pixels.ToArray()
 
 let tests =
-    testList "contact sheet" [
+    testList "contact sheets" [
         // Pictures of one size, so that every cell is full; enlarged as often as 112 pixels have room.
         testProperty
             "every picture stands in its cell, pixel by pixel, with white between the cells"

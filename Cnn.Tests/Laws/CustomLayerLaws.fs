@@ -54,7 +54,7 @@ let private formula own =
     List.map2 (Tensor.map2 (-)) start.Parameters θ̄
 
 let tests =
-    testList "custom layer" [
+    testList "layers of one's own" [
         // y = x + a + b: both parameters have the same gradient, and the pullback gives one tensor for both.
         testCase "one tensor as the gradient of two parameters: θ' = θ − ηθ̄ for each" (fun () ->
             let own =

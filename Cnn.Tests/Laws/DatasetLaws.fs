@@ -28,7 +28,7 @@ let private members (dataset: Dataset) = [
 let private sorted dataset = members dataset |> List.sort
 
 let tests =
-    testList "dataset" [
+    testList "data sets" [
         testProperty
             "split: both parts together are the whole, and the second is the fraction"
             (fun (Numbered(data, key)) ->

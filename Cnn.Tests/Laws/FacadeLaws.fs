@@ -84,7 +84,7 @@ let private pictures (plan: Plan) =
     )
 
 let tests =
-    testList "facade" [
+    testList "façade" [
         // Same shapes, same summary, same weights from the same seed, in both precisions.
         testProperty "builder = composition: shapes, summary and weights" (fun (plan: Plan) ->
             let builder = built plan

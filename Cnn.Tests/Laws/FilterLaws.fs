@@ -36,7 +36,7 @@ let private sharpening = [ Filter.Laplacian5; Filter.Laplacian9 ]
 let private rows (f: Filter) = [ for i in 0 .. f.Size - 1 -> [ for j in 0 .. f.Size - 1 -> f[i, j] ] ]
 
 let tests =
-    testList "filter" [
+    testList "filters" [
         testCase "smoothing and sharpening filters sum to 1, edge filters to 0" (fun () ->
             for f in smoothing @ sharpening do
                 Assert.That(sum f, closeTo (1.0) 1e-14, f.Name)

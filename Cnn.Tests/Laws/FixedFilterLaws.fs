@@ -14,7 +14,7 @@ let private input = Shape.Of(8, 9, 2)
 let private classes = 3
 
 let tests =
-    testList "fixed filter" [
+    testList "fixed filters" [
         // Each filter for each channel by itself, then ReLU; true convolution.
         testProperty "output c·n + f of the bank = max(F_f * x_c, 0)" (fun (s: Sliding) ->
             let (Integers(_, x, _, _)) = s

@@ -24,7 +24,7 @@ let private spy (asked: ResizeArray<bool>) : Layer<float> =
     })
 
 let tests =
-    testList "frozen" [
+    testList "frozen layers" [
         // The same weights from the same key, on the other side.
         testProperty "frozen: θ = ∅ and the weights are the state" (fun (s: Sliding) ->
             let θ, none = start s true

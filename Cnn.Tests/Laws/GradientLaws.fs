@@ -46,7 +46,7 @@ let private single (picture: Shape) count seed (x: Tensor<float>) spec =
     }
 
 let tests =
-    testList "gradient" [
+    testList "gradients" [
         // Random composites of every kind of layer, learning: dropout masks and batch statistics included.
         testProperty "⟨ȳ, J·d⟩ = ⟨Jᵀȳ, d⟩ for composites that learn" (fun (plan: Plan) ->
             checkPullback plan.Seed (Point.away Training plan))

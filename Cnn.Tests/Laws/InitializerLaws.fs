@@ -29,7 +29,7 @@ let private cases initializer = [
 ]
 
 let tests =
-    testList "initializer" [
+    testList "initialisation" [
         // The variance of each scheme, or the limit of a uniform one; 12,000 and 30,000 draws from fixed keys, six standard
         // errors. Fossheim 2022, III; Vu 2018, eq. 7, 9, 11; Glorot and Bengio 2010; He et al. 2015.
         testTheory "weights have the variance, or the limit, of their scheme" schemes (fun (initializer: Initializer) ->

@@ -10,7 +10,7 @@ open Cnn.Tests.Laws.Closeness
 open Cnn.Tests.Laws.Law
 
 let tests =
-    testList "inspect image" [
+    testList "pictures of what is inside" [
         testProperty "pixels of 0 to 1 become the bytes that they came from" (fun (r: Rows) ->
             let height, width, channels = r.Count, r.Features, 1 + 2 * (r.Seed % 2)
             let source = Array.init (height * width * channels) (fun i -> byte (r.Seed + 37 * i))

@@ -13,7 +13,7 @@ open Cnn.Tests.Laws.InspectedNetworks
 open Cnn.Tests.Laws.Law
 
 let tests =
-    testList "inspect" [
+    testList "inspection" [
         testProperty "filters[f][u,v,c] = K[u,v,c,f], trained or frozen" (fun (s: Sliding) ->
             let K: Tensor<float> = Draw.reals s.Seed s.Weights
             let trained = network s.Picture [ conv s.Conv2D ] [ K ]

@@ -11,7 +11,7 @@ open Cnn.Tests.Laws.Law
 let private bits (key: Key) = [ for i in 0L .. 7L -> key.Bits i ]
 
 let tests =
-    testList "key" [
+    testList "keys" [
         // Positions are an additive monoid.
         testProperty "Skip a ∘ Skip b = Skip (a + b), and Skip 0 = id" (fun (seed: int) (a: int16) (b: int16) ->
             let key = Key.ofSeed seed

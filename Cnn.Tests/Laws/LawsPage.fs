@@ -91,6 +91,15 @@ let tests (theories: Expecto.Test list) =
 
             Assert.That(wrong, isEmpty))
 
+        testCase "every law draws as many cases as CNN_CASES says, from the seed of CNN_SEED" (fun () ->
+            for theory in theories do
+                for test in Test.toTestCodeList theory do
+                    match test.test with
+                    | AsyncFsCheck(drawn, _, _) ->
+                        let drawn = drawn |> Option.map (fun c -> c.replay, c.maxTest <= Law.configuration.maxTest)
+                        Assert.That(drawn, equalTo (Some(Law.configuration.replay, true)), string test.name)
+                    | _ -> ())
+
         testCase "docs∕laws.md is generated from the tests" (fun () ->
             match Vectors.repository () with
             | None -> Assert.Ignore "The sources are not here."

@@ -28,7 +28,7 @@ let private cut (plan: Plan) =
     (Layers.ofSpecs f: Layer<float>), (Layers.ofSpecs g: Layer<float>)
 
 let tests =
-    testList "layer" [
+    testList "layers" [
         // Initial, forward and backward agree to the last bit.
         testProperty "id ; f = f = f ; id" (fun (plan: Plan) ->
             let f: Layer<float> = Layers.ofSpecs plan.Specs

@@ -60,7 +60,7 @@ let private rows (t: Tensor<float>) = t.ToArray() |> Array.chunkBySize (t.Size /
 let private scalar v = Tensor.ofArray (Shape.Of 1) [| v |]
 
 let tests =
-    testList "loss" [
+    testList "losses" [
         // Each loss of one sample by its own formula. Fan & Yam 11.5.2–4; Vu 2018, eq. 26.
         testProperty "L = the mean of the samples' losses" (fun (Case case) ->
             let sample kind (p: float[]) (y: float[]) =

@@ -212,3 +212,4 @@ let tests =
                 Assert.That(large, equalTo small)
                 Assert.That(large, atMost 2048L))
     ]
+    |> testSequenced

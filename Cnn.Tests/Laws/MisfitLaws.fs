@@ -53,7 +53,7 @@ let private layers: Layer<float> =
 let private network = Network.create key square layers
 
 let tests =
-    testList "misfit" [
+    testList "misfits" [
         testProperty "a tensor has one value for each element of its shape" (fun (s: Sliding) (NonNegativeInt n) ->
             let shape = shapeOf s
             let values = Array.create (if n = shape.Size then n + 1 else n) 0.0

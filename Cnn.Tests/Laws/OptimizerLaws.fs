@@ -91,7 +91,7 @@ let private rules: (string * Optimizer * float * (int -> float -> float * float 
 let private names = rules |> List.map (fun (name, _, _, _) -> name)
 
 let tests =
-    testList "optimizer" [
+    testList "optimiser" [
         testCase "every kind of optimiser has its rule here" (fun () ->
             Assert.That(names, equivalentTo (Enum.GetNames<OptimizerKind>())))
 

@@ -19,7 +19,7 @@ let private numbers (text: string) =
 let private shapeOf (draw: int) rank = Shape.Of(Array.init (abs rank % 5) (fun axis -> abs (draw / pown 10 axis) % 10))
 
 let tests =
-    testList "printer" [
+    testList "printing" [
         // NumPy's rule: of an axis with more than 2·3 places the first and the last 3 are shown, in row-major order.
         testProperty
             "a printed tensor holds the values at the ends of its axes, in order"

@@ -51,7 +51,7 @@ let private growing (plan: Plan) =
     }
 
 let tests =
-    testList "receptive field" [
+    testList "receptive fields" [
         // Araujo et al. 2019, eq. 1–4; composites of all kinds of layers.
         testProperty "a pixel outside a unit's receptive field never changes the unit" (fun (plan: Plan) ->
             let x, network, name = named plan

@@ -85,7 +85,7 @@ type private Counted(bytes: byte[]) =
 let private none<'A> = Unchecked.defaultof<'A>
 
 let tests =
-    testList "refusal" [
+    testList "refusals" [
         // A validation set is one of the same classes, and neither set is empty.
         testCase "the validation set must go with the training set" (fun () ->
             let validatedBy held = fit (FitOptions(Validation = held))

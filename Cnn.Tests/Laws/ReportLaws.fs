@@ -24,7 +24,7 @@ let private elements name (tree: XDocument) =
 let private readable (text: char list) = String(text |> List.filter (fun c -> c >= ' ' && c < '\uD800') |> Array.ofList)
 
 let tests =
-    testList "report" [
+    testList "reports" [
         testProperty
             "words are words: markup in a text or an attribute is escaped"
             (fun (text: char list) (value: char list) ->

@@ -35,7 +35,7 @@ let private backend = Backend.reference<float>
 let private tenPictures = dataset (Array.init 10 (fun i -> i % 2))
 
 let tests =
-    testList "schedule" [
+    testList "schedules" [
         // SPEC section 8: factor ^ ⌊e ∕ every⌋.
         testProperty "step: factor(e) = f ^ ⌊e ∕ k⌋" (fun (Epoch e) ->
             close (pown 0.5 (int (floor (e / 3.0)))) ((Schedule.Step(3.0, 0.5)).Factor e))

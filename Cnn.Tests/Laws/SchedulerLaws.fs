@@ -28,7 +28,7 @@ let private tally (scheduler: IScheduler) count =
 let private once count = Array.create count 1
 
 let tests =
-    testList "scheduler" [
+    testList "schedulers" [
         // Many loops in a row, of every small length: the workers are asleep, awake, or on their way.
         testTheory "every iteration runs exactly once, loop after loop" [ 1; 3; 8; 64 ] (fun (threads: int) ->
             inTime (fun () ->
@@ -108,3 +108,4 @@ let tests =
                 GC.WaitForPendingFinalizers()
                 Assert.That(tally (ParallelScheduler 3) 10, equalTo (once 10))))
     ]
+    |> testSequenced

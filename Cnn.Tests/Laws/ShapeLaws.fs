@@ -15,7 +15,7 @@ let private axes (s: Sliding) = [
 ]
 
 let tests =
-    testList "shape" [
+    testList "shapes" [
         // Wichmann 2018, 2.3 and 3.1; Fan & Yam 11.2.7; Fossheim 2022, eq. 73–74. Any padding, stride and dilation.
         testProperty "⌊(n + p − ((f−1)d + 1)) ∕ s⌋ + 1 counts the positions of the window" (fun (s: Sliding) ->
             let (top, bottom), (left, right) = s.Pads

@@ -89,7 +89,7 @@ let private contents (dataset: Dataset) =
     dataset.Shape, List.ofSeq dataset.ClassNames, List.ofSeq dataset.Labels, List.init dataset.Count dataset.Picture
 
 let tests =
-    testList "synthetic" [
+    testList "drawn pictures" [
         testProperty "the same key draws the same picture, over whatever was there" (fun seed size index ->
             all [
                 for kind in kinds do

@@ -72,7 +72,7 @@ let private areValues<'A when 'A :> IEquatable<'A> and 'A: equality and 'A: not 
                 Assert.That(a.GetHashCode(), equalTo (b.GetHashCode()))
 
 let tests =
-    testList "value" [
+    testList "values" [
         testCase "equal data are equal values with one hash, and print as what they are" (fun () ->
             areValues shapes
             areValues tensors

@@ -12,7 +12,7 @@ let private settings (step: VanillaStep) =
     step.IsParallel, step.Architecture.Loss, training.Optimizer.Kind, training.Optimizer.Schedule
 
 let tests =
-    testList "vanilla" [
+    testList "Vu's network" [
         // Vu 2018, section 4.
         testCase "the layers give the shapes that the paper prints" (fun () ->
             let network: Network<float32> = Architectures.build 0 Architectures.vanilla

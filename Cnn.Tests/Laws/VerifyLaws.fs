@@ -257,7 +257,7 @@ let private kernels = [
 ]
 
 let tests =
-    testList "verify" [
+    testList "verification" [
         testCase "a layer of a user's own with a right pullback passes, in double and in single precision" (fun () ->
             verified doubles (around (custom right)) |> isWith VerificationVerdict.Passed
             verified (Simd.Backend<float32> 2) (around (custom right)) |> isWith VerificationVerdict.Passed)
