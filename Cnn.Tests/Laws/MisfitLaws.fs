@@ -105,14 +105,15 @@ let tests =
                 exact (Tensor.map (fun v -> 2.0 * v) x) (Tensor.add x x)
             ])
 
-        testCase "an extent is 0 or more, their product an array's length; a scalar has no samples" (fun () ->
-            let check expected found act = Check.QuickThrowOnFailure(misfit expected found act)
-            check "extents ≥ 0" "-3" (fun () -> Shape.Of(2, -3) |> ignore)
+        testProperty "an extent is 0 or more, their product an array's length; a scalar has no samples" (fun () ->
+            all [
+                misfit "extents ≥ 0" "-3" (fun () -> Shape.Of(2, -3) |> ignore)
 
-            check ("at most " + string Array.MaxLength + " elements") "more" (fun () ->
-                Shape.Of(65536, 65536) |> ignore)
+                misfit ("at most " + string Array.MaxLength + " elements") "more" (fun () ->
+                    Shape.Of(65536, 65536) |> ignore)
 
-            check "a batch axis" "a scalar" (fun () -> (Shape.Of()).Sample |> ignore))
+                misfit "a batch axis" "a scalar" (fun () -> (Shape.Of()).Sample |> ignore)
+            ])
 
         testCase "parts of a data set are shares of it, folds, and classes that it has" (fun () ->
             for fraction in [ -0.1; 1.1; nan ] do
