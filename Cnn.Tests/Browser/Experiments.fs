@@ -17,7 +17,7 @@ let private succeed words =
 
 /// Writes the page of a short run.
 let private write folder (line: string) =
-    let words = List.ofArray (line.Split ' ')
+    let words = Samples.words folder line
 
     if words.Head = "inspect" then
         let model = Path.Combine(folder, "model.safetensors")
@@ -105,9 +105,9 @@ let tests =
                 "explain --epochs 1", 0
                 "search --net densenet2_20 --epochs 1 --random 3", 0
                 "compare --quick", 12
-                "catdog --epochs 2 --pictures 20", 8
-                "vanilla --epochs 2", 10
-                "fixed-filters --epochs 2", 6
+                "catdog --epochs 2 --data FEW-GLYPHS", 8
+                "vanilla --epochs 2 --data FEW-DIGITS", 10
+                "fixed-filters --epochs 2 --data FEW-DIGITS", 6
                 "filters", 0
                 "train --net densenet2_20 --data synthetic-8x8 --epochs 2 --validation 0.1", 8
             ]

@@ -33,23 +33,23 @@ let private commands = [
 let private shortest folder command =
     let model, picture = Path.Combine(folder, "model.safetensors"), Path.Combine(folder, "original.png")
 
-    words (
-        match command with
-        | "train" -> "train --net iorq --epochs 1 --save " + model
-        | "evaluate" -> "evaluate --data synthetic-glyphs --model " + model
-        | "predict" -> "predict " + picture + " --model " + model
-        | "search" -> "search --epochs 1 --random 2"
-        | "inspect" -> "inspect --image " + picture + " --model " + model + " --out " + folder
-        | "explain" -> "explain --epochs 1"
-        | "bench" -> "bench --steps 1 --warmup 0"
-        | "convert" -> "convert --to npz --model " + model
-        | "filters" -> "filters --out " + folder
-        | "catdog" -> "catdog --epochs 1 --pictures 10"
-        | "compare" -> "compare --quick"
-        | "vanilla"
-        | "fixed-filters" -> command + " --epochs 1"
-        | _ -> command
-    )
+    Samples.words
+        folder
+        (match command with
+         | "train" -> "train --net iorq --epochs 1 --save " + model
+         | "evaluate" -> "evaluate --data synthetic-glyphs --model " + model
+         | "predict" -> "predict " + picture + " --model " + model
+         | "search" -> "search --epochs 1 --random 2"
+         | "inspect" -> "inspect --image " + picture + " --model " + model + " --out " + folder
+         | "explain" -> "explain --epochs 1"
+         | "bench" -> "bench --steps 1 --warmup 0"
+         | "convert" -> "convert --to npz --model " + model
+         | "filters" -> "filters --out " + folder
+         | "catdog" -> "catdog --epochs 1 --data FEW-GLYPHS"
+         | "compare" -> "compare --quick"
+         | "vanilla"
+         | "fixed-filters" -> command + " --epochs 1 --data FEW-DIGITS"
+         | _ -> command)
 
 let tests =
     testList "command line" [

@@ -4,6 +4,8 @@ module Cnn.Tests.CommandLine.Samples
 open System
 open System.Diagnostics
 open System.IO
+open Cnn
+open Cnn.FSharp
 open Expecto
 open Cnn.Tests.Laws
 
@@ -59,3 +61,23 @@ let inFolder (test: string -> unit) =
         test folder.FullName
     finally
         folder.Delete true
+
+/// Few drawn pictures in a file of the folder, where a command by itself draws more than a test has time for.
+let private few folder (name: string) (draw: int -> Dataset) =
+    let arrays part data = [
+        NamedArray.ofTensor ("x_" + part) (Dataset.tensor data [| 0 .. data.Count - 1 |]: Tensor<float32>)
+        NamedArray.ofTensor ("y_" + part) (Tensor.ofArray (Shape.Of data.Count) [| for y in data.Labels -> float32 y |])
+    ]
+
+    let path = Path.Combine(folder, name + ".npz")
+    File.WriteAllBytes(path, NumPy.writeNpz (arrays "train" (draw 100) @ arrays "test" (draw 40)))
+    "npz:" + path
+
+/// The words of a line, in which FEW-DIGITS and FEW-GLYPHS stand for such a source of pictures.
+let words folder (line: string) = [
+    for word in line.Split(' ', StringSplitOptions.RemoveEmptyEntries) do
+        match word with
+        | "FEW-DIGITS" -> few folder "digits" (fun count -> Fluent.SyntheticDigits.Create count)
+        | "FEW-GLYPHS" -> few folder "glyphs" (fun count -> Fluent.SyntheticGlyphs.Create count)
+        | word -> word
+]
