@@ -6,6 +6,7 @@ open System.IO
 open System.Reflection
 open System.Runtime.CompilerServices
 open Microsoft.FSharp.Reflection
+open PublicApiGenerator
 open Expecto
 open Cnn
 open Cnn.Fluent
@@ -19,15 +20,49 @@ let private core, private facade = typeof<Shape>.Assembly, typeof<NetworkBuilder
 [<Literal>]
 let private Approve = "CNN_APPROVE"
 
+/// The public API of an assembly, less the attributes that tell compilers and debuggers something.
+let private describe (assembly: Assembly) =
+    let options =
+        ApiGeneratorOptions(
+            IncludeAssemblyAttributes = false,
+            ExcludeAttributes = [|
+                "Microsoft.FSharp.Core.CompilationArgumentCountsAttribute"
+                "Microsoft.FSharp.Core.CompilationMappingAttribute"
+                "Microsoft.FSharp.Core.CompilationSourceNameAttribute"
+                "System.Diagnostics.DebuggerBrowsableAttribute"
+                "System.Diagnostics.DebuggerDisplayAttribute"
+                "System.Diagnostics.DebuggerNonUserCodeAttribute"
+                "System.Runtime.CompilerServices.CompilerGeneratedAttribute"
+                "System.Diagnostics.CodeAnalysis.DynamicDependencyAttribute"
+                "System.Diagnostics.DebuggerTypeProxyAttribute"
+            |]
+        )
+
+    (assembly.GeneratePublicApi options).ReplaceLineEndings("\n").Split '\n'
+    |> List.ofArray
+    |> List.filter (fun line -> line.Trim() <> "[System.Serializable]" && line <> "")
+
 /// Members with the type that they are of before them.
 let private qualified (lines: string list) =
     ("", lines)
     ||> List.mapFold (fun heading line ->
-        if line.StartsWith ' ' then
-            heading + " / " + line.Trim(), heading
-        else
-            line, line)
+        if line.StartsWith "        " then heading + " / " + line.Trim(), heading
+        elif line.StartsWith "    public" then line, line.Trim()
+        else line, heading)
     |> fst
+
+/// Made by a compiler: equality and accessors of records, members of unions, what extension blocks become.
+let private isHidden (m: MemberInfo) = m.IsDefined(typeof<CompilerGeneratedAttribute>, false) || m.Name.Contains '<'
+
+/// Types that a user can name; what becomes of the cases of a union is told by the cases.
+let private typesOf (assembly: Assembly) =
+    assembly.GetExportedTypes()
+    |> List.ofArray
+    |> List.filter (fun t ->
+        not (isHidden t)
+        && (match t.DeclaringType with
+            | null -> true
+            | outer -> not (isHidden outer || FSharpType.IsUnion outer)))
 
 /// Types that a C# caller should not meet: F# functions, lists, options, references, tuples, and unions.
 let rec private isFSharp (t: Type) =
@@ -55,7 +90,7 @@ let private shown (t: Type) : (string * Type * ICustomAttributeProvider) list = 
     let constraints (arguments: Type[]) =
         arguments |> Seq.filter _.IsGenericParameter |> Seq.collect _.GetGenericParameterConstraints()
 
-    let methods = t.GetMethods all |> Array.filter (fun m -> not (ApiText.isHidden m || m.IsSpecialName))
+    let methods = t.GetMethods all |> Array.filter (fun m -> not (isHidden m || m.IsSpecialName))
 
     for m in methods do
         m.Name, m.ReturnType, m.ReturnParameter
@@ -89,7 +124,7 @@ let private shown (t: Type) : (string * Type * ICustomAttributeProvider) list = 
 
 let private visible =
     [ core; facade ]
-    |> List.collect (ApiText.typesOf >> List.ofArray)
+    |> List.collect typesOf
     |> List.filter (fun t -> t.Namespace = "Cnn" || t.Namespace = "Cnn.Fluent")
 
 /// Members that show F# where C# looks, each with its reason.
@@ -106,7 +141,7 @@ let tests =
             match Vectors.repository () with
             | None -> Assert.Ignore "The sources are not here."
             | Some folder ->
-                let found = ApiText.describe (if name = "Cnn.Core.FSharp" then core else facade)
+                let found = describe (if name = "Cnn.Core.FSharp" then core else facade)
                 let file = Path.Combine(folder, "Cnn.Tests", "Approved", name + ".txt")
 
                 if Environment.GetEnvironmentVariable Approve = "1" then
