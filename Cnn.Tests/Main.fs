@@ -20,6 +20,7 @@ let private laws = [
     Laws.LossLaws.tests
     Laws.OptimizerLaws.tests
     Laws.RefinementLaws.tests
+    Laws.BlockLaws.tests
     Laws.WinogradLaws.tests
     Laws.TrainingLaws.tests
     Laws.RewritingLaws.tests

@@ -73,6 +73,10 @@ module Law =
     /// A law: its name is the equation, and so is its body. A failure prints the case, shrunk, and its replay seed.
     let testProperty name property = testPropertyWithConfig configuration name property
 
+    /// Fails where a property that draws nothing does not hold.
+    let holds (property: Property) =
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(1).WithQuietOnSuccess true, property)
+
     /// A test of each case, named by a label.
     let testEach name (cases: 'Case seq) (label: 'Case -> string) (test: 'Case -> unit) =
         testList name [ for case in cases -> testCase (label case) (fun () -> test case) ]

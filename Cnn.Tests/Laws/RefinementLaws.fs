@@ -220,15 +220,11 @@ let private testWide name property =
 
 /// Correlation and its adjoints over one geometry.
 [<NoEquality; NoComparison>]
-type private Window = { Geometry: Geometry; Samples: int; Seed: int }
+type Window = { Geometry: Geometry; Samples: int; Seed: int }
 
-let private windowOf (s: Sliding) = { Geometry = s.Geometry; Samples = s.Samples; Seed = s.Seed }
+let windowOf (s: Sliding) = { Geometry = s.Geometry; Samples = s.Samples; Seed = s.Seed }
 
-let private productOf (p: Product) = {
-    Geometry = Geometry.Product("law", p.Inputs, p.Units)
-    Samples = p.Rows
-    Seed = p.Seed
-}
+let productOf (p: Product) = { Geometry = Geometry.Product("law", p.Inputs, p.Units); Samples = p.Rows; Seed = p.Seed }
 
 let private sizes w =
     w.Samples * w.Geometry.InputSize, w.Geometry.WeightSize, w.Geometry.OutChannels, w.Samples * w.Geometry.OutputSize
@@ -255,7 +251,7 @@ let private correlations
     k.CorrelateInputAdjoint(workspace, g, i[3].Read, i[1].Read, backward.Span, o[1].Span)
     k.CorrelateFilterAdjoint(workspace, g, i[0].Read, i[3].Read, o[2].Span)
 
-let private exactCorrelations (w: Window) =
+let exactCorrelations (w: Window) =
     let x, weights, filters, y = sizes w
 
     let inputs = [
@@ -273,6 +269,21 @@ let private exactCorrelations (w: Window) =
             }
                 .Holds(w.Seed, inputs)
     ]
+
+/// Sums over columns, products and accumulation of rows.
+let exactSums rows columns seed =
+    let n = rows * columns
+
+    {
+        new Exactly([ columns; n; n; n; columns ]) with
+            member _.Call(k, _, i, o) =
+                k.BiasAdjoint(Activation.LeakyReLU 0.5, i[0].Read, i[1].Read, o[3].Span, o[4].Span)
+                k.SumRows(i[0].Read, o[0].Span)
+                k.Multiply(i[0].Read, i[1].Read, o[1].Span)
+                i[1].Read.CopyTo o[2].Span
+                k.Accumulate(i[0].Read, o[2].Span)
+    }
+        .Holds(seed, [ integers seed n; integers (seed + 1) n ])
 
 let private boundedCorrelations (w: Window) =
     let x, weights, filters, y = sizes w
@@ -668,19 +679,7 @@ let tests =
 
         // Integers add exactly in any order.
         testWide "simd column sums, products and accumulation = reference on integers" (fun (r: Rows) ->
-            let columns = 1 + r.Seed % 70
-            let n = (1 + r.Seed / 70 % 60) * columns
-
-            {
-                new Exactly([ columns; n; n; n; columns ]) with
-                    member _.Call(k, _, i, o) =
-                        k.BiasAdjoint(Activation.LeakyReLU 0.5, i[0].Read, i[1].Read, o[3].Span, o[4].Span)
-                        k.SumRows(i[0].Read, o[0].Span)
-                        k.Multiply(i[0].Read, i[1].Read, o[1].Span)
-                        i[1].Read.CopyTo o[2].Span
-                        k.Accumulate(i[0].Read, o[2].Span)
-            }
-                .Holds(r.Seed, [ integers r.Seed n; integers (r.Seed + 1) n ]))
+            exactSums (1 + r.Seed / 70 % 60) (1 + r.Seed % 70) r.Seed)
 
         // Every rule, with penalties, decay and clipping: sixteen roundings, on either side, of numbers up to 2.
         testWide "simd optimiser steps ≈ reference" (fun (r: Rows) ->
