@@ -37,8 +37,8 @@ function locate(bug,   path, text, row, column, passed, found, last) {
     }
   }
   close(path)
-  if (found != 1) return refuse(bug, file[bug] " has not once but " found + 0 " times: " fragment[bug])
-  if ((file[bug], last) in at) refuse(bug, "changes what this one does: " name[at[file[bug], last]])
+  if (found != 1) return refuse(bug, file[bug] " has " found + 0 " times, not once: " fragment[bug])
+  if ((file[bug], last) in at) refuse(bug, "changes what another bug changes: " name[at[file[bug], last]])
   at[file[bug], last] = bug
 }
 
@@ -54,7 +54,7 @@ function plant(source,   path, text, row, column, bug, sown, done) {
     row++; done = 0
     for (column = 1; column <= length(text); column++)
       if ((source, row, column) in at) {
-        if (column <= done) refuse(at[source, row, column], "changes what this one does: " name[bug])
+        if (column <= done) refuse(at[source, row, column], "changes what another bug changes: " name[bug])
         bug = at[source, row, column]
         sown = sown substr(text, done + 1, column - done - 1) choice(bug)
         done = column + length(sound[bug]) - 1
