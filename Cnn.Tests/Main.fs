@@ -19,12 +19,14 @@ let private laws = [
     Laws.FrozenLaws.tests
     Laws.LossLaws.tests
     Laws.OptimizerLaws.tests
+    Laws.OptimizerOptionLaws.tests
     Laws.RefinementLaws.tests
     Laws.BlockLaws.tests
     Laws.WinogradLaws.tests
     Laws.TrainingLaws.tests
     Laws.RewritingLaws.tests
     Laws.ScheduleLaws.tests
+    Laws.WatchLaws.tests
     Laws.MetricsLaws.tests
     Laws.FilterLaws.tests
     Laws.FixedFilterLaws.tests
