@@ -260,8 +260,8 @@ module Metrics =
             |> Array.average
 
     /// <summary>
-    /// Σ_b (n_b/n)·|accuracy_b − confidence_b| over bins of equal width of the largest probability.
-    /// Guo et al. 2017, eq. 3 (expected calibration error).
+    /// Σ_m (|B_m|/n)·|acc(B_m) − conf(B_m)|, B_m being the samples whose largest probability lies in ((m−1)/M, m/M]; 0 lies
+    /// in the first. Guo et al. 2017, eq. 3 (expected calibration error).
     /// </summary>
     /// <param name="bins">Number of bins of [0, 1]; usually 10 or 15.</param>
     /// <param name="labels">The true classes.</param>
@@ -270,10 +270,15 @@ module Metrics =
     let calibrationError (bins: int) (labels: int[]) (prediction: Tensor<'T>) =
         checkLengths labels prediction.Shape[0]
 
+        let binOf p =
+            seq { 1 .. bins - 1 }
+            |> Seq.tryFind (fun m -> p <= float m / float bins)
+            |> Option.defaultValue bins
+
         Array.map2
             (fun (row: float[]) label ->
                 let best = max 0 (Array.IndexOf(row, Array.max row))
-                min (bins - 1) (int (row[best] * float bins)), row[best], best = label)
+                binOf row[best], row[best], best = label)
             (rows prediction)
             labels
         |> Array.groupBy (fun (bin, _, _) -> bin)

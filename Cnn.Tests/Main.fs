@@ -26,7 +26,10 @@ let private laws = [
     Laws.TrainingLaws.tests
     Laws.RewritingLaws.tests
     Laws.ScheduleLaws.tests
+    Laws.HandTrainingLaws.tests
     Laws.WatchLaws.tests
+    Laws.OwnLossLaws.tests
+    Laws.WholeSetLaws.tests
     Laws.MetricsLaws.tests
     Laws.FilterLaws.tests
     Laws.FixedFilterLaws.tests

@@ -96,14 +96,15 @@ let tests =
 
                 let n = labels.Length
                 let more = refusal images (write [ n + 1 ] (Array.append labels [| 0uy |]))
-                let empty = refusal (write [ n; height; 0 ] [||]) (write [ n ] labels)
+                let noColumns = refusal (write [ n; height; 0 ] [||]) (write [ n ] labels)
+                let noRows = refusal (write [ n; 0; width ] [||]) (write [ n ] labels)
                 let wrong = refusal images (write [ n ] (Array.updateAt (n - 1) 10uy labels))
 
                 all [
                     same ("labels", 4L, string (n + 1)) (more.File, more.Offset, more.Actual)
-                    same ("images", 8L) (empty.File, empty.Offset)
+                    same ("images", 8L) (noColumns.File, noColumns.Offset)
+                    same ("images", 8L) (noRows.File, noRows.Offset)
                     same ("labels", int64 (8 + n - 1), "a label of 0 to 9") (wrong.File, wrong.Offset, wrong.Expected)
-                    same true (width > 0)
                 ])
 
         testCase "a missing file is told by its path" (fun () ->

@@ -437,7 +437,7 @@ let private beyond = [
         "precision, recall and F1 by counting, and their averages"
     ]
     formula "beyond" "calibration error" "Guo et al. 2017" [
-        "calibration error = Σ n_b ∕ n · |accuracy_b − confidence_b|"
+        "calibration error = Σ_m |B_m| ∕ n · |acc(B_m) − conf(B_m)|, B_m closed on the right"
     ]
     formula "beyond" "luma" "ITU-R BT.601" [ "Y = 0.299·R + 0.587·G + 0.114·B, and grey stays grey" ]
     formula "beyond" "resampling by area and bilinear" "ours" [
