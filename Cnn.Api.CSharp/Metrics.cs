@@ -18,7 +18,7 @@ public static class Metrics
     public static double LogLoss(IReadOnlyList<Prediction> predictions, IReadOnlyList<int> labels) =>
         FSharp.Metrics.logLoss([.. labels], Rows(predictions));
 
-    /// <summary>Σ_b (n_b/n)·|accuracy_b − confidence_b| over bins of the largest probability: expected calibration error. Guo et al. 2017.</summary>
+    /// <summary>Σ_m (|B_m|/n)·|acc(B_m) − conf(B_m)|, B_m being the samples whose largest probability lies in ((m−1)/M, m/M]: expected calibration error. Guo et al. 2017.</summary>
     /// <param name="predictions">What a model said, sample by sample.</param>
     /// <param name="labels">The true classes, from 0.</param>
     /// <param name="bins">Bins of equal width in [0, 1], default 15.</param>

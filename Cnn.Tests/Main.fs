@@ -59,6 +59,7 @@ let private laws = [
     Laws.ContactSheetLaws.tests
     Laws.ComparisonLaws.tests
     Laws.VerifyLaws.tests
+    Laws.SettingLaws.tests
 ]
 
 /// The same numbers as an outside oracle's.
@@ -75,6 +76,7 @@ let private formats = [
     Formats.SafetensorsLaws.tests
     Formats.ModelFileLaws.tests
     Formats.CheckpointLaws.tests
+    Formats.CheckpointSettingLaws.tests
     Formats.SearchLogLaws.tests
     Formats.PngLaws.tests
     Formats.NetpbmLaws.tests

@@ -124,17 +124,17 @@ module internal AugmentationStep =
                 )
             )
 
-    let describe step =
+    let describe (number: float -> string) step =
         match step with
         | Shift pixels -> "shift " + string pixels
-        | Rotate degrees -> "rotate " + Words.number degrees
-        | Zoom fraction -> "zoom " + Words.number fraction
+        | Rotate degrees -> "rotate " + number degrees
+        | Zoom fraction -> "zoom " + number fraction
         | FlipHorizontal -> "flip"
         | FlipVertical -> "flip vertical"
-        | Elastic(displacement, spacing) -> "elastic " + Words.number displacement + " every " + Words.number spacing
-        | Noise deviation -> "noise " + Words.number deviation
+        | Elastic(displacement, spacing) -> "elastic " + number displacement + " every " + number spacing
+        | Noise deviation -> "noise " + number deviation
         | Erase(probability, smallest, largest) ->
-            "erase " + Words.number probability + " of " + Words.number smallest + " to " + Words.number largest
+            "erase " + number probability + " of " + number smallest + " to " + number largest
 
 namespace Cnn
 
@@ -226,12 +226,15 @@ type Augmentation internal (steps: AugmentationStep list) =
 
         result
 
-    /// <summary>The steps in their order, as in shift 2, rotate 10, flip.</summary>
-    override _.ToString() =
+    /// The steps in their order, their numbers in words of one's own.
+    member internal _.Describe(number: float -> string) =
         if steps.IsEmpty then
             "none"
         else
-            String.Join(", ", List.map AugmentationStep.describe steps)
+            String.Join(", ", List.map (AugmentationStep.describe number) steps)
+
+    /// <summary>The steps in their order, as in shift 2, rotate 10, flip.</summary>
+    override this.ToString() = this.Describe Words.number
 
     /// <summary>True where both have the same steps.</summary>
     member _.Equals(other: Augmentation | null) =

@@ -101,7 +101,7 @@ module Checkpoint =
             "batch size", string settings.BatchSize
             "drop last", (if settings.DropLast then "yes" else "no")
             "seed", string settings.Seed
-            "augmentation", string settings.Augmentation
+            "augmentation", settings.Augmentation.Describe text
             "class weights",
             orNone (fun (weights: float[]) -> String.Join(", ", Array.map text weights)) settings.ClassWeights
             "plateau", orNone plateauText settings.Plateau

@@ -221,6 +221,59 @@ let private archive (files: (string * byte[]) list) =
 
     bytes.ToArray()
 
+/// Each setting of a download, against servers that make it tell.
+let settings' =
+    let heard = ResizeArray<int64>()
+
+    /// What came of it, and what was asked for.
+    let outcome behaviours (change: Server -> DownloadSettings -> DownloadSettings) settings =
+        let mutable said = ""
+
+        inFolder (fun folder ->
+            let bytes = content 1000
+            use server = new Server(Map [ name, bytes; "mirror/" + name, bytes ], behaviours)
+            heard.Clear()
+
+            let told =
+                Setting.outcome (fun () ->
+                    fetch (change server settings) { sourceOf bytes with BaseAddress = server.Address } folder
+                    "fetched")
+
+            let requests = server.Requests |> List.map (fun (path, _) -> path)
+
+            said <-
+                (told + String.Join(" ", requests) + String.Join(" ", Seq.distinct heard))
+                    .Replace(folder, "")
+                    .Replace(string server.Address, ""))
+
+        said
+
+    let start = {
+        DownloadSettings.Default with
+            Timeout = TimeSpan.FromSeconds 0.2
+            Attempts = 1
+            Pause = TimeSpan.Zero
+    }
+
+    let asTold _ settings = settings
+
+    // The address of a server is known once it is there.
+    let elsewhere (server: Server) (settings: DownloadSettings) = {
+        settings with
+            BaseAddress = settings.BaseAddress |> Option.map (fun _ -> Uri(server.Address, "mirror/"))
+    }
+
+    Setting.table<DownloadSettings>
+        "DownloadSettings"
+        (Setting.rows (outcome [ Serve ] elsewhere) start [ "BaseAddress", Some(Uri "http://127.0.0.1:1/") ]
+         @ Setting.rows (outcome [ Serve ] asTold) start [
+             "OnProgress", box (fun (progress: DownloadProgress) -> heard.Add progress.Received)
+         ]
+         @ Setting.rows (outcome [ Silence ] asTold) start [ "Timeout", TimeSpan.FromSeconds 0.3 ]
+         @ Setting.rows (outcome [ Truncate 0 ] asTold) start [ "Attempts", 3 ]
+         // A pause that cannot be waited is told where it would be waited.
+         @ Setting.rows (outcome [ Truncate 0 ] asTold) { start with Attempts = 2 } [ "Pause", TimeSpan.FromDays -1.0 ])
+
 let tests =
     testList "downloads" [
         testCase "a file comes as it is, once: a sound one is not fetched again, another is" (fun () ->

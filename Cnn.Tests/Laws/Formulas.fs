@@ -320,7 +320,21 @@ let private optimisers = [
         "cosine: factor(e) − floor + factor(T − e) − floor = 1 − floor, then the floor"
     ]
     formula "8" "warm-up" "Goyal et al. 2017" [ "warm-up rises on a line, then the next schedule begins at 0" ]
-    formula "8" "reduce on plateau" "Keras" [ "a plateau multiplies the rate after each wait, down to the lowest" ]
+    formula "8" "reduce on plateau" "Keras" [
+        "a plateau multiplies the rate after each wait, down to the lowest"
+        "ReduceLROnPlateau: the rates follow Keras' recursion, with and without validation, a schedule and a break"
+    ]
+    formula "8" "early stopping" "Keras" [
+        "EarlyStopping: epochs, reason and network follow Keras' recursion, with and without validation, cancelling and a break"
+    ]
+    formula "8" "rules under penalties, decay, clipping and schedules" "Pascanu et al. 2013; Loshchilov & Hutter 2019" [
+        "each rule under each subset of {L1, L2, decay, clip by norm, clip by value, schedule} follows its recursion on all kernels"
+        "under each subset of the options, θ' is finite just where the formula of a gradient of NaN and ±∞ is"
+    ]
+    formula "8" "training: shuffled batches, mean or summed gradients, steps" "Fan & Yam 11.5.3; Fossheim 2022" [
+        "training = a loop by hand: weights, losses and accuracies of each epoch"
+        "n epochs, saved, loaded, n epochs = 2n epochs by hand"
+    ]
 ]
 
 let private filters = [
@@ -438,6 +452,7 @@ let private beyond = [
     ]
     formula "beyond" "calibration error" "Guo et al. 2017" [
         "calibration error = Σ_m |B_m| ∕ n · |acc(B_m) − conf(B_m)|, B_m closed on the right"
+        "calibration: a confidence on a border lies below it, 0 in the first bin and 1 in the last"
     ]
     formula "beyond" "luma" "ITU-R BT.601" [ "Y = 0.299·R + 0.587·G + 0.114·B, and grey stays grey" ]
     formula "beyond" "resampling by area and bilinear" "ours" [

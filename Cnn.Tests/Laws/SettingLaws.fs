@@ -1,0 +1,43 @@
+/// Every field of every type of settings changes something, or fails, where it says so.
+module Cnn.Tests.Laws.SettingLaws
+
+open System
+open Expecto
+open Cnn
+open Cnn.Tests.Laws.Setting
+
+let private tables = LearningSettings.tables @ StudySettings.tables
+
+/// Named like settings, but they tell what a source printed, or what was found.
+let private results = [ typeof<Fluent.SourceSettings>; typeof<Fluent.BestSettings> ]
+
+let tests =
+    testList "settings" [
+        testCase "every type of options or settings has its table" (fun () ->
+            let named = [
+                for assembly in [ typeof<Shape>.Assembly; typeof<Fluent.NetworkBuilder>.Assembly ] do
+                    for t in assembly.GetExportedTypes() do
+                        if t.Name.EndsWith("Options", StringComparison.Ordinal) || t.Name.EndsWith("Settings", StringComparison.Ordinal) then
+                            t
+            ]
+
+            let found = tables |> List.map (fun table -> table.Type)
+
+            for t in named do
+                Expect.isTrue (List.contains t (found @ results)) (string t)
+
+            // What settings consist of: fields of a type of ours that is a record of F# or of C#.
+            for table in tables do
+                for property in table.Type.GetProperties() do
+                    let t =
+                        match Nullable.GetUnderlyingType property.PropertyType with
+                        | null when property.PropertyType.IsGenericType -> property.PropertyType.GetGenericArguments()[0]
+                        | null -> property.PropertyType
+                        | inner -> inner
+
+                    let isRule = List.contains t.Name [ "Plateau"; "ReduceOnPlateau"; "EarlyStopping" ]
+                    Expect.isTrue (not isRule || List.contains t found) $"{table.Type}.{property.Name}")
+
+        for table in tables do
+            Setting.test table
+    ]
