@@ -40,7 +40,8 @@ let private start = { TrainingSettings.Default with BatchSize = 4; Plateau = Som
 let private goingOn (settings, stopping) (settings', stopping') =
     ImageLaws.inFolder (fun folder ->
         let fit isResumed settings stopping =
-            Checkpoint.fit folder isResumed Backend.reference settings (Some stopping) ignore 1 data model |> ignore
+            Checkpoint.fit folder isResumed Backend.reference settings (Some stopping) ignore 1 data model
+            |> ignore
 
         fit false settings stopping
 
@@ -51,7 +52,9 @@ let private goingOn (settings, stopping) (settings', stopping') =
             e.Message)
 
 let private names (t: Type) =
-    t.GetProperties(BindingFlags.Public ||| BindingFlags.Instance) |> Array.map (fun p -> p.Name) |> List.ofArray
+    t.GetProperties(BindingFlags.Public ||| BindingFlags.Instance)
+    |> Array.map (fun p -> p.Name)
+    |> List.ofArray
 
 /// Another value of the field is refused by the name, or accepted where there is none.
 let private asks (field: string) message (name: string option) =
@@ -131,58 +134,67 @@ let private describe settings = Checkpoint.describe settings (Some stopping) dat
 /// The names of what is told otherwise of two settings.
 let private differences a b =
     let a, b = describe a, describe b
-    [ for KeyValue(name, value) in a do if b[name] <> value then name ]
+
+    [
+        for KeyValue(name, value) in a do
+            if b[name] <> value then
+                name
+    ]
 
 let tests =
     testList "settings of checkpoints" [
         // By reflection, so that a new field asks for its row. What listens decides no number.
-        testCase "every field of TrainingSettings that decides numbers is refused by name where it differs, and no other" (fun () ->
-            let table: (string * (obj | null) * string option) list = [
-                "BatchSize", 5, Some "batch size"
-                "DropLast", true, Some "drop last"
-                "Optimizer", Optimizer.Adam 0.01, Some "optimizer"
-                "Loss", Some Loss.HalfSquaredError, Some "loss"
-                "Seed", 1, Some "seed"
-                "Augmentation", Augmentation.FlipHorizontal, Some "augmentation"
-                "Validation", Some(pictures 20 3), Some "validation set"
-                "ClassWeights", Some [| 1.0; 2.0 |], Some "class weights"
-                "Plateau", None, Some "plateau"
-                "OnBatch", box (fun (_: BatchProgress) -> ()), None
-                "OnWarning", box (fun (_: string) -> ()), None
-                "Cancellation", (new CancellationTokenSource()).Token, None
-            ]
+        testCase
+            "every field of TrainingSettings that decides numbers is refused by name where it differs, and no other"
+            (fun () ->
+                let table: (string * (obj | null) * string option) list = [
+                    "BatchSize", 5, Some "batch size"
+                    "DropLast", true, Some "drop last"
+                    "Optimizer", Optimizer.Adam 0.01, Some "optimizer"
+                    "Loss", Some Loss.HalfSquaredError, Some "loss"
+                    "Seed", 1, Some "seed"
+                    "Augmentation", Augmentation.FlipHorizontal, Some "augmentation"
+                    "Validation", Some(pictures 20 3), Some "validation set"
+                    "ClassWeights", Some [| 1.0; 2.0 |], Some "class weights"
+                    "Plateau", None, Some "plateau"
+                    "OnBatch", box (fun (_: BatchProgress) -> ()), None
+                    "OnWarning", box (fun (_: string) -> ()), None
+                    "Cancellation", (new CancellationTokenSource()).Token, None
+                ]
 
-            Assert.That([ for field, _, _ in table -> field ], equivalentTo (names typeof<TrainingSettings>))
+                Assert.That([ for field, _, _ in table -> field ], equivalentTo (names typeof<TrainingSettings>))
 
-            for field, value, name in table do
-                asks field (goingOn (start, stopping) (change field value start, stopping)) name)
+                for field, value, name in table do
+                    asks field (goingOn (start, stopping) (change field value start, stopping)) name)
 
-        testCase "every field of Plateau and EarlyStopping that decides numbers is refused by name where it differs" (fun () ->
-            let fields: (string * obj) list = [
-                "Factor", 0.2
-                "Patience", 4
-                "MinDelta", Math.BitIncrement plateau.MinDelta
-                "Cooldown", 1
-                "MinRate", 1e-9
-            ]
+        testCase
+            "every field of Plateau and EarlyStopping that decides numbers is refused by name where it differs"
+            (fun () ->
+                let fields: (string * obj) list = [
+                    "Factor", 0.2
+                    "Patience", 4
+                    "MinDelta", Math.BitIncrement plateau.MinDelta
+                    "Cooldown", 1
+                    "MinRate", 1e-9
+                ]
 
-            Assert.That(List.map fst fields, equivalentTo (names typeof<Plateau>))
+                Assert.That(List.map fst fields, equivalentTo (names typeof<Plateau>))
 
-            for field, value in fields do
-                let other = { start with Plateau = Some(change field value plateau) }
-                asks field (goingOn (start, stopping) (other, stopping)) (Some "plateau")
+                for field, value in fields do
+                    let other = { start with Plateau = Some(change field value plateau) }
+                    asks field (goingOn (start, stopping) (other, stopping)) (Some "plateau")
 
-            // Which network is given back decides no number of the training.
-            let fields: (string * obj * string option) list = [
-                "Patience", 4, Some "early stopping"
-                "MinDelta", Math.BitIncrement stopping.MinDelta, Some "early stopping"
-                "RestoreBest", false, None
-            ]
+                // Which network is given back decides no number of the training.
+                let fields: (string * obj * string option) list = [
+                    "Patience", 4, Some "early stopping"
+                    "MinDelta", Math.BitIncrement stopping.MinDelta, Some "early stopping"
+                    "RestoreBest", false, None
+                ]
 
-            Assert.That([ for field, _, _ in fields -> field ], equivalentTo (names typeof<EarlyStopping>))
+                Assert.That([ for field, _, _ in fields -> field ], equivalentTo (names typeof<EarlyStopping>))
 
-            for field, value, name in fields do
-                asks field (goingOn (start, stopping) (start, change field value stopping)) name)
+                for field, value, name in fields do
+                    asks field (goingOn (start, stopping) (start, change field value stopping)) name)
 
         testCase "optimisers and augmentations that differ in one number, be it by one bit, are told apart" (fun () ->
             let kinds, pairs = optimizers

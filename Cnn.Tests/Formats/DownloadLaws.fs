@@ -225,8 +225,8 @@ let private archive (files: (string * byte[]) list) =
 let settings' =
     let heard = ResizeArray<int64>()
 
-    /// What came of it, and what was asked for.
-    let outcome behaviours (change: Server -> DownloadSettings -> DownloadSettings) settings =
+    /// What is said of how it went, of the paths that were asked for, and of the bytes that were heard of.
+    let outcome behaviours say (settings: DownloadSettings) =
         let mutable said = ""
 
         inFolder (fun folder ->
@@ -234,45 +234,39 @@ let settings' =
             use server = new Server(Map [ name, bytes; "mirror/" + name, bytes ], behaviours)
             heard.Clear()
 
+            // The address of a server is known once it is there.
+            let settings = {
+                settings with
+                    BaseAddress = settings.BaseAddress |> Option.map (fun _ -> Uri(server.Address, "mirror/"))
+            }
+
             let told =
                 Setting.outcome (fun () ->
-                    fetch (change server settings) { sourceOf bytes with BaseAddress = server.Address } folder
+                    fetch settings { sourceOf bytes with BaseAddress = server.Address } folder
                     "fetched")
 
-            let requests = server.Requests |> List.map (fun (path, _) -> path)
-
-            said <-
-                (told + String.Join(" ", requests) + String.Join(" ", Seq.distinct heard))
-                    .Replace(folder, "")
-                    .Replace(string server.Address, ""))
+            let told = told.Replace(folder, "").Replace(string server.Address, "")
+            said <- say (told, List.map fst server.Requests))
 
         said
 
-    let start = {
-        DownloadSettings.Default with
-            Timeout = TimeSpan.FromSeconds 0.2
-            Attempts = 1
-            Pause = TimeSpan.Zero
-    }
-
-    let asTold _ settings = settings
-
-    // The address of a server is known once it is there.
-    let elsewhere (server: Server) (settings: DownloadSettings) = {
-        settings with
-            BaseAddress = settings.BaseAddress |> Option.map (fun _ -> Uri(server.Address, "mirror/"))
-    }
+    let start = { DownloadSettings.Default with Attempts = 1; Pause = TimeSpan.Zero }
+    let paths (_, paths: string list) = String.Join(" ", paths)
+    let lastHeard _ = if heard.Count = 0 then "" else string (Seq.last heard)
+    let kind (told: string, _) = told.Split(':')[0]
 
     Setting.table<DownloadSettings>
         "DownloadSettings"
-        (Setting.rows (outcome [ Serve ] elsewhere) start [ "BaseAddress", Some(Uri "http://127.0.0.1:1/") ]
-         @ Setting.rows (outcome [ Serve ] asTold) start [
+        (Setting.rows (outcome [ Serve ] paths) start [ "BaseAddress", Some(Uri "http://127.0.0.1:1/") ]
+         @ Setting.rows (outcome [ Serve ] lastHeard) start [
              "OnProgress", box (fun (progress: DownloadProgress) -> heard.Add progress.Received)
          ]
-         @ Setting.rows (outcome [ Silence ] asTold) start [ "Timeout", TimeSpan.FromSeconds 0.3 ]
-         @ Setting.rows (outcome [ Truncate 0 ] asTold) start [ "Attempts", 3 ]
+         @ Setting.rows (outcome [ Silence ] fst) { start with Timeout = TimeSpan.FromSeconds 0.2 } [
+             "Timeout", TimeSpan.FromSeconds 0.3
+         ]
+         @ Setting.rows (outcome [ Truncate 0 ] paths) start [ "Attempts", 3 ]
          // A pause that cannot be waited is told where it would be waited.
-         @ Setting.rows (outcome [ Truncate 0 ] asTold) { start with Attempts = 2 } [ "Pause", TimeSpan.FromDays -1.0 ])
+         @ Setting.rows (outcome [ Truncate 0 ] kind) { start with Attempts = 2 } [ "Pause", TimeSpan.FromDays -1.0 ])
 
 let tests =
     testList "downloads" [

@@ -70,23 +70,25 @@ let tests =
                 ])
 
         // Fisher and Yates (Knuth 1997, algorithm 3.4.2 P): for i = n−1, …, 1, place i changes with place j, draw i of 0 … i.
-        testProperty "shuffling is the permutation of Fisher and Yates that the key draws, and it moves pictures" (fun (Numbered(data, key)) ->
-            let purpose = key.Child 3L
-            let order = Array.init data.Count id
+        testProperty
+            "shuffling is the permutation of Fisher and Yates that the key draws, and it moves pictures"
+            (fun (Numbered(data, key)) ->
+                let purpose = key.Child 3L
+                let order = Array.init data.Count id
 
-            for i in data.Count - 1 .. -1 .. 1 do
-                let j = purpose.Below(i + 1, int64 i)
-                let kept = order[i]
-                order[i] <- order[j]
-                order[j] <- kept
+                for i in data.Count - 1 .. -1 .. 1 do
+                    let j = purpose.Below(i + 1, int64 i)
+                    let kept = order[i]
+                    order[i] <- order[j]
+                    order[j] <- kept
 
-            let before = members data
+                let before = members data
 
-            all [
-                same [ for i in order -> before[i] ] (members (data.Shuffle key))
-                same (sorted data) (sorted (data.Shuffle key))
-                same false (before = members (data.Shuffle key))
-            ])
+                all [
+                    same [ for i in order -> before[i] ] (members (data.Shuffle key))
+                    same (sorted data) (sorted (data.Shuffle key))
+                    same false (before = members (data.Shuffle key))
+                ])
 
         testProperty "take n ⧺ the rest = the whole" (fun (Numbered(data, _)) ->
             let rest = data.Select(seq { 4 .. data.Count - 1 })

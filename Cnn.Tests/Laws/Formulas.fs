@@ -403,7 +403,10 @@ let private slips = [
     formula "12" "pooling reads each pixel of the window" "corrects Vu's program" [
         "A[i,j] = the mean over the picture cells of the window"
     ]
-    formula "12" "recalibrated statistics" "Fan & Yam 11.6.1" [ "recalibrated statistics are those of the data set" ]
+    formula "12" "recalibrated statistics" "Fan & Yam 11.6.1" [
+        "recalibrated statistics are those of the data set"
+        "recalibration takes mean and variance of all pictures, however many"
+    ]
     formula "12" "global average pooling divides by H·W and keeps the order" "corrects Fan & Yam's program" [
         "global average pooling repeats δ ∕ HW"
     ]
@@ -449,6 +452,9 @@ let private beyond = [
     formula "beyond" "confusion, precision, recall, F1" "textbook" [
         "confusion[t, p] = how often t was taken for p"
         "precision, recall and F1 by counting, and their averages"
+    ]
+    formula "beyond" "shuffling" "Fisher & Yates; Knuth 1997, algorithm 3.4.2 P" [
+        "shuffling is the permutation of Fisher and Yates that the key draws, and it moves pictures"
     ]
     formula "beyond" "calibration error" "Guo et al. 2017" [
         "calibration error = Σ_m |B_m| ∕ n · |acc(B_m) − conf(B_m)|, B_m closed on the right"

@@ -165,18 +165,15 @@ let private byHand case epochs =
 
                 let sum =
                     batch
-                    |> Array.map (fun sample -> map2 (fun _ g _ -> g * weight (snd sample) / divisor) (gradient θ sample) θ)
+                    |> Array.map (fun sample ->
+                        map2 (fun _ g _ -> g * weight (snd sample) / divisor) (gradient θ sample) θ)
                     |> Array.reduce (map2 (fun _ -> (+)))
 
                 let rate = η * Math.Pow(0.5, float (epoch - 1) + float b / float batches.Length)
                 let g = map2 (fun isWeight g w -> if isWeight then g + l2 * w else g) sum θ
                 m <- map2 (fun _ m g -> γ * m + g) m g
 
-                θ <-
-                    map2
-                        (fun isWeight w m -> (if isWeight then (1.0 - rate * λ) * w else w) - rate * m)
-                        θ
-                        m)
+                θ <- map2 (fun isWeight w m -> (if isWeight then (1.0 - rate * λ) * w else w) - rate * m) θ m)
 
             loss / float whole
             float right / float whole
@@ -241,18 +238,14 @@ let tests =
         testProperty "training = a loop by hand: weights, losses and accuracies of each epoch" (fun (Trained case) ->
             let expected = byHand case 3
 
-            all [
-                close expected (fit Backend.reference case 3)
-                close expected (fit threaded case 3)
-            ])
+            all [ close expected (fit Backend.reference case 3); close expected (fit threaded case 3) ])
 
         // Nothing of the memory of the optimiser, of the clock of the schedule or of the order is lost in a file.
         testProperty "n epochs, saved, loaded, n epochs = 2n epochs by hand" (fun (Trained case) ->
             let n = 1 + case.Seed % 2
             let saved = savedAfter n case
 
-            let fitted =
-                Fitting.resume Backend.reference (settings case) None ignore (2 * n) (training case) saved
+            let fitted = Fitting.resume Backend.reference (settings case) None ignore (2 * n) (training case) saved
 
             close (byHand case (2 * n)) (found fitted.Network fitted.History))
     ]

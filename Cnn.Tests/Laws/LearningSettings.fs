@@ -36,7 +36,8 @@ let private backend = Backend.reference<float>
 let private network specs (shape: Shape) : FSharp.Network<float> =
     Network.create (Key.ofSeed 1) shape (Layers.ofSpecs specs)
 
-let private classifier = network [ flat; dense 3 Activation.Tanh; dense 2 Activation.Softmax ] small.Shape
+let private classifier =
+    network [ flat; dense 3 Activation.Tanh; dense 2 Activation.Softmax ] small.Shape
 
 let private result (r: EpochResult) =
     let validation =
@@ -77,11 +78,7 @@ let private training =
         ])
 
 /// Loss falls, but never by 10.
-let private falling = {
-    TrainingSettings.Default with
-        BatchSize = 7
-        Optimizer = Optimizer.Sgd 0.01
-}
+let private falling = { TrainingSettings.Default with BatchSize = 7; Optimizer = Optimizer.Sgd 0.01 }
 
 let private plateau =
     let outcome plateau =
@@ -110,7 +107,10 @@ let private fitted (options: Fluent.FitOptions) =
 
     String.Join(
         "\n",
-        found.Model.WeightHash :: string found.Epoch :: string found.Reason :: [ for r in found.History -> result r ]
+        found.Model.WeightHash
+        :: string found.Epoch
+        :: string found.Reason
+        :: [ for r in found.History -> result r ]
     )
 
 let private reduceOnPlateau =

@@ -114,39 +114,47 @@ let tests =
 
         // Guo et al. 2017, eq. 3: B_m holds the samples whose confidence lies in ((m−1) ∕ M, m ∕ M], m = 1, …, M. A confidence of
         // 0, which the paper leaves out, belongs to the first. Confidences of eighths lie on the borders of four bins.
-        testProperty "calibration error = Σ_m |B_m| ∕ n · |acc(B_m) − conf(B_m)|, B_m closed on the right" (fun (r: Rows) ->
-            let bins, n = 1 + r.Seed % 4, 2 * r.Count
-            let draw seed : Tensor<float> = Draw.integers seed (Shape.Of n)
-            let eighths = (draw r.Seed).ToArray() |> Array.map (fun v -> min 8.0 (abs v) / 8.0)
-            let labels = (draw (r.Seed + 1)).ToArray() |> Array.map (fun v -> if v > 0.0 then 1 else 0)
+        testProperty
+            "calibration error = Σ_m |B_m| ∕ n · |acc(B_m) − conf(B_m)|, B_m closed on the right"
+            (fun (r: Rows) ->
+                let bins, n = 1 + r.Seed % 4, 2 * r.Count
+                let draw seed : Tensor<float> = Draw.integers seed (Shape.Of n)
+                let eighths = (draw r.Seed).ToArray() |> Array.map (fun v -> min 8.0 (abs v) / 8.0)
+                let labels = (draw (r.Seed + 1)).ToArray() |> Array.map (fun v -> if v > 0.0 then 1 else 0)
 
-            // The largest output is the second, or the first where both are 0.
-            let rows = Tensor.init (Shape.Of(n, 2)) (fun i -> if i % 2 = 0 then 0.0 else eighths[i / 2])
-            let samples = Array.map2 (fun p label -> p, (if p > 0.0 then 1 else 0) = label) eighths labels
+                // The largest output is the second, or the first where both are 0.
+                let rows = Tensor.init (Shape.Of(n, 2)) (fun i -> if i % 2 = 0 then 0.0 else eighths[i / 2])
+                let samples = Array.map2 (fun p label -> p, (if p > 0.0 then 1 else 0) = label) eighths labels
 
-            let expected =
-                Seq.sum (
-                    seq {
-                        for m in 1..bins do
-                            let low, high = float (m - 1) / float bins, float m / float bins
+                let expected =
+                    Seq.sum (
+                        seq {
+                            for m in 1..bins do
+                                let low, high = float (m - 1) / float bins, float m / float bins
 
-                            let members =
-                                samples |> Array.filter (fun (p, _) -> p > low && p <= high || m = 1 && p = 0.0)
+                                let members =
+                                    samples |> Array.filter (fun (p, _) -> p > low && p <= high || m = 1 && p = 0.0)
 
-                            if members.Length > 0 then
-                                let accuracy = members |> Array.averageBy (fun (_, right) -> if right then 1.0 else 0.0)
-                                let confidence = members |> Array.averageBy fst
-                                float members.Length / float n * abs (accuracy - confidence)
-                    }
-                )
+                                if members.Length > 0 then
+                                    let accuracy =
+                                        members |> Array.averageBy (fun (_, right) -> if right then 1.0 else 0.0)
 
-            close expected (Metrics.calibrationError bins labels rows))
+                                    let confidence = members |> Array.averageBy fst
+                                    float members.Length / float n * abs (accuracy - confidence)
+                        }
+                    )
+
+                close expected (Metrics.calibrationError bins labels rows))
 
         // Two bins: ½ lies in the first, with 0; 1 in the second. Pulled apart, |½ − ½| ∕ 2 + |0 − 1| ∕ 2; together it would be less.
         testCase "calibration: a confidence on a border lies below it, 0 in the first bin and 1 in the last" (fun () ->
             let error bins confidences labels =
                 let rows = confidences |> List.collect (fun p -> [ 0.0; p ]) |> Array.ofList
-                Metrics.calibrationError bins (Array.ofList labels) (Tensor.ofArray (Shape.Of(rows.Length / 2, 2)) rows)
+
+                Metrics.calibrationError
+                    bins
+                    (Array.ofList labels)
+                    (Tensor.ofArray (Shape.Of(rows.Length / 2, 2)) rows)
 
             // acc and conf of {0, ½}: ½ and ¼; of {1}: 0 and 1.
             Assert.That(error 2 [ 0.0; 0.5; 1.0 ] [ 1; 1; 0 ], closeTo (2.0 / 3.0 * 0.25 + 1.0 / 3.0) 1e-15)

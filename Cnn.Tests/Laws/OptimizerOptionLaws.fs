@@ -24,14 +24,7 @@ type private Case = { Kind: OptimizerKind; Options: Set<Beside>; Seed: int }
 
 /// Every rule under every subset: 13·2⁶.
 let private cases =
-    let options = [
-        Beside.L1
-        Beside.L2
-        Beside.Decay
-        Beside.ClipNorm
-        Beside.ClipValue
-        Beside.Schedule
-    ]
+    let options = [ Beside.L1; Beside.L2; Beside.Decay; Beside.ClipNorm; Beside.ClipValue; Beside.Schedule ]
 
     let subsets =
         List.fold (fun subsets option -> subsets @ List.map (Set.add option) subsets) [ Set.empty ] options
@@ -90,11 +83,7 @@ let private weights case =
     |> List.mapi (fun k shape ->
         let others: Tensor<float> = Draw.integers (case.Seed + k) shape
 
-        Array.init shape.Size (fun i ->
-            if i % 5 < 4 then
-                special[(i + case.Seed) % 4]
-            else
-                others.Span[i] / 8.0))
+        Array.init shape.Size (fun i -> if i % 5 < 4 then special[(i + case.Seed) % 4] else others.Span[i] / 8.0))
 
 /// The gradient of step t: short and small at first, then long and large; zeros here and there.
 let private gradient case t =
@@ -135,8 +124,17 @@ let private step kind t η g (m, v) =
 /// θ after the steps at the gradients: clipped by norm over all, then by value, penalised, stepped, decayed.
 let private recursion case (gradients: float[] list list) =
     let has option = case.Options.Contains option
-    let sign w = if w > 0.0 then 1.0 elif w < 0.0 then -1.0 else 0.0
-    let clamp g = if g > largest then largest elif g < -largest then -largest else g
+
+    let sign w =
+        if w > 0.0 then 1.0
+        elif w < 0.0 then -1.0
+        else 0.0
+
+    let clamp g =
+        if g > largest then largest
+        elif g < -largest then -largest
+        else g
+
     let first = if case.Kind = OptimizerKind.KerasAdagrad then 0.1 else 0.0
 
     let advance θ (t, ḡ: float[] list) =
@@ -169,8 +167,7 @@ let private steps case (kernels: IKernels<'T>) gradients =
     let optimizer = optimizer case
     let backend = { Kernels = kernels; Scheduler = SequentialScheduler() }
 
-    let advance (state, θ) (i, ḡ) =
-        Optimizer.updateAt (rate case (i + 1)) backend optimizer state θ (tensors ḡ)
+    let advance (state, θ) (i, ḡ) = Optimizer.updateAt (rate case (i + 1)) backend optimizer state θ (tensors ḡ)
 
     let θ = tensors (weights case)
     snd (List.fold advance (Optimizer.start optimizer θ, θ) (List.indexed gradients))
@@ -202,28 +199,38 @@ let private agreeEverywhere gradients =
 
 let tests =
     testList "options of optimisers" [
-        testCase "the cases are every rule under every subset of the options, with weights and gradients of every kind" (fun () ->
-            let rules = Enum.GetValues<OptimizerKind>().Length
-            Assert.That(cases |> List.countBy (fun case -> case.Options) |> List.map snd, equalTo (List.replicate 64 rules))
-            Assert.That((List.distinctBy (fun case -> case.Kind, case.Options) cases).Length, equalTo (64 * rules))
+        testCase
+            "the cases are every rule under every subset of the options, with weights and gradients of every kind"
+            (fun () ->
+                let rules = Enum.GetValues<OptimizerKind>().Length
 
-            for case in cases do
-                Assert.That((optimizer case).Kind, equalTo case.Kind)
+                Assert.That(
+                    cases |> List.countBy (fun case -> case.Options) |> List.map snd,
+                    equalTo (List.replicate 64 rules)
+                )
 
-                for w in weights case do
-                    for value in special do
-                        let bits = BitConverter.DoubleToInt64Bits value
-                        Assert.That(Array.exists (fun v -> BitConverter.DoubleToInt64Bits v = bits) w, isTrue)
+                Assert.That((List.distinctBy (fun case -> case.Kind, case.Options) cases).Length, equalTo (64 * rules))
 
-                for ḡ in broken case 1 do
-                    Assert.That(Array.exists Double.IsNaN ḡ, isTrue)
-                    Assert.That(Array.contains infinity ḡ && Array.contains -infinity ḡ, isTrue)
+                for case in cases do
+                    Assert.That((optimizer case).Kind, equalTo case.Kind)
 
-                // Clipping by norm and by value acts in some steps and not in others.
-                let norms = [ for t in 1..3 -> gradient case t |> Seq.concat |> Seq.sumBy (fun g -> g * g) |> sqrt ]
-                Assert.That((norms[0] < longest, norms[1] > longest), equalTo (true, true))
-                Assert.That(gradient case 2 |> Seq.concat |> Seq.exists (fun g -> abs g > largest), isTrue)
-                Assert.That(rate case 1 = (optimizer case).LearningRate, isFalse))
+                    for w in weights case do
+                        for value in special do
+                            let bits = BitConverter.DoubleToInt64Bits value
+                            Assert.That(Array.exists (fun v -> BitConverter.DoubleToInt64Bits v = bits) w, isTrue)
+
+                    for ḡ in broken case 1 do
+                        Assert.That(Array.exists Double.IsNaN ḡ, isTrue)
+                        Assert.That(Array.contains infinity ḡ && Array.contains -infinity ḡ, isTrue)
+
+                    // Clipping by norm and by value acts in some steps and not in others.
+                    let norms = [
+                        for t in 1..3 -> gradient case t |> Seq.concat |> Seq.sumBy (fun g -> g * g) |> sqrt
+                    ]
+
+                    Assert.That((norms[0] < longest, norms[1] > longest), equalTo (true, true))
+                    Assert.That(gradient case 2 |> Seq.concat |> Seq.exists (fun g -> abs g > largest), isTrue)
+                    Assert.That(rate case 1 = (optimizer case).LearningRate, isFalse))
 
         // ClipNorm: Pascanu et al. 2013; decay: Loshchilov and Hutter 2019; the rules: SPEC section 8.
         testCase
@@ -231,6 +238,7 @@ let tests =
             (fun () -> agreeEverywhere (fun case -> [ for t in 1..3 -> gradient case t ]))
 
         // What a gradient of NaN or ±∞ makes not finite shows: no clipping hides a NaN.
-        testCase "under each subset of the options, θ' is finite just where the formula of a gradient of NaN and ±∞ is" (fun () ->
-            agreeEverywhere (fun case -> [ broken case 1 ]))
+        testCase
+            "under each subset of the options, θ' is finite just where the formula of a gradient of NaN and ±∞ is"
+            (fun () -> agreeEverywhere (fun case -> [ broken case 1 ]))
     ]

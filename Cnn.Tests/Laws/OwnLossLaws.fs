@@ -10,7 +10,13 @@ open Cnn.Tests.Laws.Law
 
 /// The loss of one row of outputs, its target being one-hot, or the label where there is one output.
 let private lossOf kind (label: int) (a: float[]) =
-    let y = a |> Array.mapi (fun c _ -> if a.Length = 1 then float label elif c = label then 1.0 else 0.0)
+    let y =
+        a
+        |> Array.mapi (fun c _ ->
+            if a.Length = 1 then float label
+            elif c = label then 1.0
+            else 0.0)
+
     let sum f = Array.sum (Array.map2 f y a)
     let width = float a.Length
     let binary y p = -(y * log (max p 1e-25) + (1.0 - y) * log (max (1.0 - p) 1e-25))
@@ -127,8 +133,7 @@ let tests =
                 for backend in [ Backend.reference; Fluent.Simd.Backend<float>() ] do
                     close (loss, φ) expected (Prediction.evaluate backend (Some loss) network (held units)).Loss
 
-                let model =
-                    Fluent.Network.Input(2, 2).Flatten().Dense(units, φ).Build(2, Fluent.Precision.Double)
+                let model = Fluent.Network.Input(2, 2).Flatten().Dense(units, φ).Build(2, Fluent.Precision.Double)
 
                 close (loss, φ) expected (model.Evaluate(held units, Nullable loss)).Loss)
 
@@ -164,8 +169,7 @@ let tests =
                 Assert.That((loss, fitted.Epoch), equalTo ((loss, best)))
                 Assert.That(fitted.History.Length, equalTo (min 8 (best + 2)))
 
-                let model =
-                    Fluent.Network.Input(2, 2).Flatten().Dense(units, φ).Build(2, Fluent.Precision.Double)
+                let model = Fluent.Network.Input(2, 2).Flatten().Dense(units, φ).Build(2, Fluent.Precision.Double)
 
                 let result =
                     model.Fit(

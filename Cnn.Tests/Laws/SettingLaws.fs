@@ -17,7 +17,10 @@ let tests =
             let named = [
                 for assembly in [ typeof<Shape>.Assembly; typeof<Fluent.NetworkBuilder>.Assembly ] do
                     for t in assembly.GetExportedTypes() do
-                        if t.Name.EndsWith("Options", StringComparison.Ordinal) || t.Name.EndsWith("Settings", StringComparison.Ordinal) then
+                        if
+                            t.Name.EndsWith("Options", StringComparison.Ordinal)
+                            || t.Name.EndsWith("Settings", StringComparison.Ordinal)
+                        then
                             t
             ]
 
@@ -31,7 +34,8 @@ let tests =
                 for property in table.Type.GetProperties() do
                     let t =
                         match Nullable.GetUnderlyingType property.PropertyType with
-                        | null when property.PropertyType.IsGenericType -> property.PropertyType.GetGenericArguments()[0]
+                        | null when property.PropertyType.IsGenericType ->
+                            property.PropertyType.GetGenericArguments()[0]
                         | null -> property.PropertyType
                         | inner -> inner
 

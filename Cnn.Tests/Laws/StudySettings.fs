@@ -49,8 +49,7 @@ let private search =
         ])
 
 let private space =
-    let outcome space =
-        String.Join("\n", Search.grid space @ Search.random (Key.ofSeed 1) 3 space)
+    let outcome space = String.Join("\n", Search.grid space @ Search.random (Key.ofSeed 1) 3 space)
 
     table<SearchSpace>
         "SearchSpace"
@@ -167,7 +166,9 @@ let private comparison =
 
 let private occlusion =
     let data = pictures (Shape.Of(5, 6, 1)) 2 1.0f
-    let model = Fluent.Network.Input(5, 6).Flatten().Dense(2, Activation.Softmax).Build(1, Fluent.Precision.Double)
+
+    let model =
+        Fluent.Network.Input(5, 6).Flatten().Dense(2, Activation.Softmax).Build(1, Fluent.Precision.Double)
 
     let outcome occlusion =
         let map = model.Inspect().Occlusion(ReadOnlySpan(data.Picture 0), 1, occlusion)

@@ -54,11 +54,7 @@ let private case =
 
         let stopping =
             Gen.map3
-                (fun patience minDelta restores -> {
-                    Patience = patience
-                    MinDelta = minDelta
-                    RestoreBest = restores
-                })
+                (fun patience minDelta restores -> { Patience = patience; MinDelta = minDelta; RestoreBest = restores })
                 (Gen.choose (0, 4))
                 minDelta
                 (Gen.elements [ true; false ])

@@ -22,7 +22,7 @@ let private pictures count =
             destination[1] <- if index = count - 1 then -20.0f else float32 (index % 5) / 5.0f)
     )
 
-let private network : Network<float> =
+let private network: Network<float> =
     let dense units φ = LayerSpec.Dense { Dense.Default with Units = units; Activation = φ }
 
     Network.create
