@@ -202,7 +202,7 @@ let private fit =
          @ rows outcome (change "CheckpointFolder" folder start) [ "Resume", true ])
 
 /// What a row of layers learns in an epoch.
-let private learned specs =
+let learned specs =
     let data = pictures (Shape.Of(7, 6, 2)) 8 1.0f
 
     outcome (fun () ->

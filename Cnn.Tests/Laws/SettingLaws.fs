@@ -4,6 +4,7 @@ module Cnn.Tests.Laws.SettingLaws
 open System
 open Expecto
 open Cnn
+open Cnn.FSharp
 open Cnn.Tests.Laws.Setting
 
 let private tables = LearningSettings.tables @ StudySettings.tables
@@ -41,6 +42,17 @@ let tests =
 
                     let isRule = List.contains t.Name [ "Plateau"; "ReduceOnPlateau"; "EarlyStopping" ]
                     Expect.isTrue (not isRule || List.contains t found) $"{table.Type}.{property.Name}")
+
+        // Layers whose data are no record.
+        testCase "rate and kind of dropout, and the order of flattening, tell" (fun () ->
+            let flat = LearningSettings.flat
+            let dropout rate kind = LearningSettings.learned [ flat; LayerSpec.Dropout(rate, kind) ]
+            let before = dropout 0.3 DropoutKind.Bernoulli
+            Expect.equal (dropout 0.3 DropoutKind.Bernoulli) before "the same dropout"
+            Expect.notEqual (dropout 0.4 DropoutKind.Bernoulli) before "rate"
+            Expect.notEqual (dropout 0.3 DropoutKind.Gaussian) before "kind"
+            let order order = LearningSettings.learned [ Flatten order ]
+            Expect.notEqual (order FlattenOrder.ChannelMajor) (order FlattenOrder.RowMajor) "order")
 
         for table in tables do
             Setting.test table

@@ -12,7 +12,7 @@ open Cnn.Tests.Laws.Law
 
 /// Eighths of the roots of losses, and the rules that watch them.
 [<NoComparison>]
-type private Case = {
+type Watched = {
     Training: int list
     /// Empty where nothing is held back.
     Validation: int list
@@ -191,23 +191,30 @@ let private chosen case =
     let restores = case.Stopping |> Option.exists (fun rule -> rule.RestoreBest)
     if restores || reason = StopReason.Cancelled then best else epochs
 
-let private forAll property = Prop.forAll (Arb.fromGenShrink (case, shrink)) property
+type WatchedCases =
+    static member Watched() = Arb.fromGenShrink (case, shrink)
+
+let private testWatched name property =
+    testPropertyWithConfig
+        { configuration with arbitrary = typeof<WatchedCases> :: configuration.arbitrary }
+        name
+        property
 
 let tests =
     testList "watching the loss" [
         // Keras, ReduceLROnPlateau, the schedule multiplying beside it; SPEC section 8.
-        testProperty
+        testWatched
             "ReduceLROnPlateau: the rates follow Keras' recursion, with and without validation, a schedule and a break"
-            (forAll (fun case ->
+            (fun (case: Watched) ->
                 let fitted = fit case
                 let epochs = fitted.History.Length
 
-                same (rates case |> List.take epochs) [ for result in fitted.History -> result.LearningRate ]))
+                same (rates case |> List.take epochs) [ for result in fitted.History -> result.LearningRate ])
 
         // Keras, EarlyStopping; cancelled, the best network is given back. θ of an epoch is minus the sum of its rates.
-        testProperty
+        testWatched
             "EarlyStopping: epochs, reason and network follow Keras' recursion, with and without validation, cancelling and a break"
-            (forAll (fun case ->
+            (fun (case: Watched) ->
                 let fitted = fit case
                 let epochs, _, reason = ended case
                 let training = roots case.Training |> List.map Scripted.lossOf
@@ -217,13 +224,13 @@ let tests =
                     same -(rates case |> List.take (chosen case) |> List.sum) fitted.Network.Parameters.Head[0]
                     same (List.take epochs training) [ for result in fitted.History -> result.Loss ]
                     same (watched case |> List.take epochs) (List.map Fitting.watched fitted.History)
-                ]))
+                ])
 
         // Each of these corners told a fault from the recursion once.
         testCase "the losses and rules that are drawn go where the rules differ" (fun () ->
             let cases = Gen.sampleWithSeed (Rnd 7UL) 100 400 case |> List.ofArray
 
-            let share (isThere: Case -> bool) =
+            let share (isThere: Watched -> bool) =
                 float (cases |> List.filter isThere |> List.length) / float cases.Length
 
             /// Whether another rule of the plateau would give other rates.
