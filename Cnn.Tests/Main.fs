@@ -16,6 +16,7 @@ let private laws = [
     Laws.DropoutLaws.tests
     Laws.InitializerLaws.tests
     Laws.KeyLaws.tests
+    Laws.DrawLaws.tests
     Laws.FrozenLaws.tests
     Laws.LossLaws.tests
     Laws.OptimizerLaws.tests
@@ -31,6 +32,7 @@ let private laws = [
     Laws.OwnLossLaws.tests
     Laws.WholeSetLaws.tests
     Laws.MetricsLaws.tests
+    Laws.EdgeLaws.tests
     Laws.FilterLaws.tests
     Laws.FixedFilterLaws.tests
     Laws.VanillaLaws.tests
@@ -43,6 +45,7 @@ let private laws = [
     Laws.PreprocessingLaws.tests
     Laws.ResamplingLaws.tests
     Laws.AugmentationLaws.tests
+    Laws.AugmentationDrawLaws.tests
     Laws.SyntheticLaws.tests
     Laws.CustomLayerLaws.tests
     Laws.FacadeLaws.tests
@@ -68,6 +71,7 @@ let private golden = [
     Golden.TrainingVectors.tests
     Golden.WorkedNumbers.tests
     Golden.ArchitectureNumbers.tests
+    Golden.PublishedConstants.tests
 ]
 
 /// What readers and writers do with sound and damaged files.

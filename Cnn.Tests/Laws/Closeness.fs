@@ -23,7 +23,11 @@ let all (properties: Property seq) =
     Seq.fold (fun (p: Property) (q: Property) -> p .&. q) (Prop.ofTestable true) properties
 
 /// Equality of values that have one, with both sides shown where it fails.
-let same (expected: 'A) (actual: 'A) = (expected = actual) |> Prop.label $"expected %A{expected}, found %A{actual}"
+let same (expected: 'A) (actual: 'A) =
+    if expected = actual then
+        Prop.ofTestable true
+    else
+        false |> Prop.label $"expected %A{expected}, found %A{actual}"
 
 /// Equal shapes and equal values: for linear identities on tensors of small integers, and for identities of code.
 let exact (expected: Tensor<'T>) (actual: Tensor<'T>) =
