@@ -33,8 +33,54 @@ let private build seed input specs : Network<float> =
             State = state
     }
 
+/// The plan with windows, strides, dilations, paddings, slopes, ε and ρ of its own, drawn by its seed, where the layers still
+/// fit: what equals the default of an operator would not be missed in the file.
+let private attributed (plan: Plan) =
+    let redrawn (key: Key) spec =
+        let size most i = { Height = 1 + key.Below(most, i); Width = 1 + key.Below(most, i + 1L) }
+
+        let cells i = key.Below(3, i)
+
+        let padding kept =
+            if key.Below(2, 10L) = 0 then
+                kept
+            else
+                Explicit(cells 11L, cells 12L, cells 13L, cells 14L)
+
+        let sloped (φ: Activation) =
+            if φ.Kind = ActivationKind.LeakyReLU then
+                Cnn.Activation.LeakyReLU(2.0 * key.Uniform 0L)
+            else
+                φ
+
+        let pool (p: Pool) : Pool = { Window = size 4 1L; Stride = size 3 3L; Padding = padding p.Padding }
+
+        match spec with
+        | LayerSpec.Activation φ -> LayerSpec.Activation(sloped φ)
+        | Dense d -> Dense { d with Activation = sloped d.Activation }
+        | Conv2D c ->
+            Conv2D {
+                c with
+                    Kernel = size 3 1L
+                    Stride = size 3 3L
+                    Dilation = size 3 5L
+                    Padding = padding c.Padding
+                    Activation = sloped c.Activation
+            }
+        | MaxPool p -> MaxPool(pool p)
+        | AveragePool p -> AveragePool(pool p)
+        | BatchNorm _ -> BatchNorm { Epsilon = key.Uniform 0L; Momentum = key.Uniform 1L }
+        | other -> other
+
+    (plan, List.indexed plan.Specs)
+    ||> List.fold (fun plan (i, spec) ->
+        let own = redrawn (Key.ofSeed plan.Seed |> Key.child (int64 i)) spec
+        let changed = { plan with Specs = List.updateAt i own plan.Specs }
+        if Plan.fits changed then changed else plan)
+
 /// A network with weights of its own and pictures for it.
 let private (|Net|) (plan: Plan) =
+    let plan = attributed plan
     let network = build plan.Seed (Plan.shape plan.Input) plan.Specs
     network, (Draw.reals plan.Seed (network.Input.Batch plan.Count): Tensor<float>)
 
@@ -119,6 +165,40 @@ let tests =
                         for node in model.Nodes do
                             yield same [] (node.Inputs |> List.except (known node))
                 ])
+
+        testProperty "slopes, ε and ρ are in the file, layer by layer" (fun (Net(network, _)) ->
+            let specs = [ for part in network.Layer.Parts -> part.Spec ]
+            let model = read (Onnx.encode ChannelOrder.ChannelsFirst [] network)
+
+            let reals operator name = [
+                for node in model.Nodes do
+                    if node.Operator = operator then
+                        node.Attributes[name]
+            ]
+
+            let single = List.map (fun (v: float) -> Real(float (float32 v)))
+
+            let slopes =
+                specs
+                |> List.choose (fun spec ->
+                    match spec with
+                    | Conv2D { Activation = φ }
+                    | Dense { Activation = φ }
+                    | LayerSpec.Activation φ when φ.Kind = ActivationKind.LeakyReLU -> Some φ.Slope
+                    | _ -> None)
+
+            let norms =
+                specs
+                |> List.choose (fun spec ->
+                    match spec with
+                    | BatchNorm norm -> Some norm
+                    | _ -> None)
+
+            all [
+                same (single slopes) (reals "LeakyRelu" "alpha")
+                same (single [ for norm in norms -> norm.Epsilon ]) (reals "BatchNormalization" "epsilon")
+                same (single [ for norm in norms -> norm.Momentum ]) (reals "BatchNormalization" "momentum")
+            ])
 
         testProperty "float32 weights are in the file bit for bit" (fun (Net(network, _)) ->
             let single: Network<float32> = {

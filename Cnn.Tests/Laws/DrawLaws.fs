@@ -263,4 +263,22 @@ let tests =
 
             for place in 0..5 do
                 Chance.everywhere $"place {place}" [ 0..5 ] (shuffled |> Array.map (List.item place)))
+
+        // log η and log λ lie where draws 0 and 1 say between the logarithms of their ends; draw 2 picks the layers.
+        testProperty
+            "random candidate i is of draws 0, 1 and 2 of child i: η = a·(b∕a)ᵘ, λ likewise, and layers"
+            (fun (r: Rows) ->
+                let seed = Key.ofSeed r.Seed
+                let between low high u = low * (high / low) ** u
+                let layers = List.init r.Count (fun i -> [ 4 + i ])
+                let space = { LearningRates = [ 1e-4; 0.3 ]; L2 = [ 1e-6; 1e-2 ]; Layers = layers }
+
+                all [
+                    for i, candidate in List.indexed (Search.random seed 7 space) do
+                        let key = seed |> Key.child Purpose.Search |> Key.child (int64 i)
+                        let isNear expected actual = abs (actual / expected - 1.0) < 1e-12
+                        same true (isNear (between 1e-4 0.3 (key.Uniform 0L)) candidate.LearningRate)
+                        same true (isNear (between 1e-6 1e-2 (key.Uniform 1L)) candidate.L2)
+                        same layers[key.Below(layers.Length, 2L)] (List.ofSeq candidate.Layers)
+                ])
     ]

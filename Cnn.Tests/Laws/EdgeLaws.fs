@@ -199,6 +199,7 @@ let tests =
                                 Optimizer = Optimizer.Sgd 0.0
                                 Loss = loss
                                 BatchSize = 3
+                                Validation = Some data
                         }
 
                         let epoch = (Training.run Backend.reference settings 1 data network).Result
