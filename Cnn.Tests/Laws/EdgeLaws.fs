@@ -60,6 +60,17 @@ let tests =
                         same (float expected / float labels.Length) (Metrics.topK k labels outputs)
                 ])
 
+        testProperty "a prediction ranks classes by probability, equal ones by number" (fun (Ties(outputs, _)) ->
+            let names = Array.init outputs.Shape[1] (fun c -> "class " + string c)
+
+            all [
+                for n in 0 .. outputs.Shape[0] - 1 do
+                    let p = Array.init names.Length (fun c -> outputs[n, c] / 2.0)
+                    let expected = Array.zip p names |> Array.indexed |> Array.sortBy (fun (c, (p, _)) -> -p, c)
+                    let found = (Fluent.Prediction(0, names[0], names, p)).Ranked
+                    same [ for _, (p, name) in expected -> p, name ] [ for c in found -> c.Probability, c.Name ]
+            ])
+
         // One output p stands for (1 − p, p); at p = ½ class 0 comes first.
         testCase "top 1 of one output p is class 1 where p > ½, class 0 at ½" (fun () ->
             for p, expected in [ 0.25, 0; 0.5, 0; 0.75, 1 ] do

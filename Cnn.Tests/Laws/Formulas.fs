@@ -246,6 +246,11 @@ let private dense = [
         "Bernoulli factors are 0 or 1 ∕ (1−r)"
         "E m = 1 and Var m = r ∕ (1−r), and r of the factors are dropped"
     ]
+    formula "6" "each number, sample and step has a factor of its own" "ours" [
+        "m of sample n, number i = draw i of child n of the step's key, at the layer's position"
+        "step t, counted from 0 over all epochs, draws from child t of the seed's key of dropout"
+        "factors of numbers and of samples 1, 2, 7 and 1,024 apart are independent, and r of them are 0"
+    ]
     formula "6" "dropout at inference" "Fan & Yam 11.6.1" [
         "at inference dropout is the identity, forward and backward"
     ]
@@ -459,6 +464,30 @@ let private beyond = [
     formula "beyond" "calibration error" "Guo et al. 2017" [
         "calibration error = Σ_m |B_m| ∕ n · |acc(B_m) − conf(B_m)|, B_m closed on the right"
         "calibration: a confidence on a border lies below it, 0 in the first bin and 1 in the last"
+    ]
+    formula "beyond" "top k" "textbook" [
+        "top k = share of labels among the first k classes, sorted by output and then by class"
+    ]
+    formula "beyond" "the threshold of one output" "textbook" [
+        "evaluating at t counts p > t as class 1, of probabilities and of logits"
+    ]
+    formula "beyond" "floors of logarithms" "Fan & Yam 11.5.2" [
+        "below every floor: −log a = −log 1e−25 and −1∕a = −1e25, for a = 0 too"
+    ]
+    formula "beyond" "elastic deformation" "Simard, Steinkraus & Platt 2003; Unser 1999, eq. 2" [
+        "an elastic deformation moves p by Σ_k β³(p ∕ s − k)·2σ·(draws 2k and 2k + 1), after a flip too"
+    ]
+    formula "beyond" "random erasing" "Zhong et al. 2017" [
+        "erasing, where draw 0 is below p: area of draw 1, side ratio of draw 2, top of draw 3, left of draw 4"
+        "a share p of the pictures is erased, and every pixel as often, the last row and column too"
+    ]
+    formula "beyond" "augmentations compose" "ours" [ "a.Then b is b after a, exactly, on whole-pixel maps" ]
+    formula "beyond" "the order of a permutation" "Durstenfeld 1964" [
+        "shuffle, split and folds go by the permutation that the key's child draws"
+    ]
+    formula "beyond" "usual normalisations" "PyTorch's examples; Krizhevsky 2009" [
+        "the usual means and deviations of MNIST, CIFAR-10 and CIFAR-100, in the order red, green, blue"
+        "MNIST's mean and deviation are those of its 60,000 pictures, to the digits given"
     ]
     formula "beyond" "luma" "ITU-R BT.601" [ "Y = 0.299·R + 0.587·G + 0.114·B, and grey stays grey" ]
     formula "beyond" "resampling by area and bilinear" "ours" [
