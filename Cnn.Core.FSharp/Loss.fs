@@ -59,7 +59,6 @@ type Loss = {
 namespace Cnn.FSharp
 
 open System
-open System.Buffers
 open System.Numerics
 open Cnn
 
@@ -229,7 +228,8 @@ module Loss =
             else
                 width
 
-        let work = ArrayPool<float>.Shared.Rent(3 * span)
+        use rented = new Rented<float>(3 * span)
+        let work = rented.Array
         let p = Span(work, 0, span)
         let y = Span(work, span, span)
         let d = Span(work, 2 * span, span)
@@ -251,7 +251,6 @@ module Loss =
                 for c in 0 .. span - 1 do
                     gradient.Destination[n * width + first + c] <- Number.ofFloat (scale * weight * d[c])
 
-        ArrayPool.Shared.Return work
         struct (scale * total, gradient)
 
     /// <summary>(L, ∂L/∂prediction) for a batch, mean or sum over the samples as the loss says.</summary>

@@ -1,7 +1,6 @@
 namespace Cnn.FSharp
 
 open System
-open System.Buffers
 open System.Numerics
 open Cnn
 
@@ -110,7 +109,8 @@ module Optimizer =
 
     /// ‖g‖ over all tensors together: squares are added chunk by chunk, the chunks in order.
     let private norm (scheduler: IScheduler) (chunks: Chunk[]) (gradients: Tensor<'T>[]) =
-        let sums = ArrayPool<float>.Shared.Rent chunks.Length
+        use rented = new Rented<float>(chunks.Length)
+        let sums = rented.Array
 
         scheduler.For(
             chunks.Length,
@@ -129,7 +129,6 @@ module Optimizer =
         for c in 0 .. chunks.Length - 1 do
             total <- total + sums[c]
 
-        ArrayPool.Shared.Return sums
         sqrt total
 
     /// Step t at a learning rate, over the chunks of θ: reads some slots and θ̄, writes others.

@@ -69,7 +69,8 @@ module Dataset =
             for n in 0 .. count - 1 do
                 dataset.Read(order (first + n), pixels.Destination.Slice(n * size, size))
         | _ ->
-            let pixels = System.Buffers.ArrayPool.Shared.Rent size
+            use rented = new Rented<float32>(size)
+            let pixels = rented.Array
 
             for n in 0 .. count - 1 do
                 dataset.Read(order (first + n), System.Span(pixels, 0, size))
@@ -77,8 +78,6 @@ module Dataset =
 
                 for i in 0 .. size - 1 do
                     destination[i] <- 'T.CreateTruncating pixels[i]
-
-            System.Buffers.ArrayPool.Shared.Return pixels
 
         x
 

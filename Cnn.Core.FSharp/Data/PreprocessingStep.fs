@@ -39,7 +39,6 @@ type ChannelStatistics = {
 namespace Cnn.FSharp
 
 open System
-open System.Buffers
 open Cnn
 
 /// <summary>One thing that is done to a picture before the network sees it.</summary>
@@ -187,25 +186,21 @@ module internal PreprocessingStep =
     let run (stages: Stage[]) (dataset: Dataset) index (destination: Span<float32>) =
         let shape = dataset.Shape
         let size = stages |> Array.fold (fun most stage -> max most stage.Output.Size) shape.Size
-        let mutable here = ArrayPool.Shared.Rent size
-        let mutable there = ArrayPool.Shared.Rent size
+        use first = new Rented<float32>(size)
+        use second = new Rented<float32>(size)
+        let mutable here, there = first.Array, second.Array
         let mutable length = shape.Size
+        dataset.Read(index, Span(here, 0, length))
 
-        try
-            dataset.Read(index, Span(here, 0, length))
+        for i in 0 .. stages.Length - 2 do
+            let next = stages[i].Output.Size
+            stages[i].Map.Invoke(ReadOnlySpan(here, 0, length), Span(there, 0, next))
+            let used = here
+            here <- there
+            there <- used
+            length <- next
 
-            for i in 0 .. stages.Length - 2 do
-                let next = stages[i].Output.Size
-                stages[i].Map.Invoke(ReadOnlySpan(here, 0, length), Span(there, 0, next))
-                let used = here
-                here <- there
-                there <- used
-                length <- next
-
-            (Array.last stages).Map.Invoke(ReadOnlySpan(here, 0, length), destination)
-        finally
-            ArrayPool.Shared.Return here
-            ArrayPool.Shared.Return there
+        (Array.last stages).Map.Invoke(ReadOnlySpan(here, 0, length), destination)
 
     /// How large pixels become that are at most so large.
     let magnitude most step =

@@ -51,7 +51,6 @@ module internal AxisWeights =
 namespace Cnn
 
 open System
-open System.Buffers
 open System.Numerics
 open Cnn.FSharp
 
@@ -113,31 +112,28 @@ type Resampler private (method, source: Shape, target: Shape) =
         require "a destination" target destination.Length
         let channels = source[2]
         let length = source[1] * channels
-        let blend = ArrayPool<float>.Shared.Rent length
+        use blend = new Rented<float>(length)
 
-        try
-            for i in 0 .. target[0] - 1 do
-                // One new row at the old width, then its columns.
-                let row = Span(blend, 0, length)
-                row.Clear()
-                let weights = rows.Weights[i]
+        for i in 0 .. target[0] - 1 do
+            // One new row at the old width, then its columns.
+            let row = Span(blend.Array, 0, length)
+            row.Clear()
+            let weights = rows.Weights[i]
 
-                for a in 0 .. weights.Length - 1 do
-                    let weight = weights[a]
-                    let old = pixels.Slice((rows.First[i] + a) * length, length)
+            for a in 0 .. weights.Length - 1 do
+                let weight = weights[a]
+                let old = pixels.Slice((rows.First[i] + a) * length, length)
 
-                    for x in 0 .. row.Length - 1 do
-                        row[x] <- row[x] + weight * Double.CreateTruncating old[x]
+                for x in 0 .. row.Length - 1 do
+                    row[x] <- row[x] + weight * Double.CreateTruncating old[x]
 
-                for j in 0 .. target[1] - 1 do
-                    let weights, first = columns.Weights[j], columns.First[j] * channels
+            for j in 0 .. target[1] - 1 do
+                let weights, first = columns.Weights[j], columns.First[j] * channels
 
-                    for c in 0 .. channels - 1 do
-                        let mutable sum = 0.0
+                for c in 0 .. channels - 1 do
+                    let mutable sum = 0.0
 
-                        for b in 0 .. weights.Length - 1 do
-                            sum <- sum + weights[b] * row[first + b * channels + c]
+                    for b in 0 .. weights.Length - 1 do
+                        sum <- sum + weights[b] * row[first + b * channels + c]
 
-                        destination[(i * target[1] + j) * channels + c] <- float32 sum
-        finally
-            ArrayPool<float>.Shared.Return blend
+                    destination[(i * target[1] + j) * channels + c] <- float32 sum

@@ -1,7 +1,6 @@
 namespace Cnn.FSharp
 
 open System
-open System.Buffers
 open Cnn
 
 /// An affine map of the plane about a picture's centre c, x right and y down: p ↦ c + M·(p − c) + s. A picture moved by
@@ -92,16 +91,16 @@ module internal Warp =
             let lower = (1.0f - s) * source[below + c] + s * source[below + c + right]
             pixel[c] <- (1.0f - t) * upper + t * lower
 
-    let private memory (picture: Span<float32>) =
-        let copy = ArrayPool.Shared.Rent picture.Length
-        picture.CopyTo(Span copy)
+    let private copyOf (picture: Span<float32>) =
+        let copy = new Rented<float32>(picture.Length)
+        picture.CopyTo(Span copy.Array)
         copy
 
     /// Moves a picture by a map.
     let move (map: Motion) height width channels (picture: Span<float32>) =
         if not (Motion.isIdentity map) then
-            let copy = memory picture
-            let source = ReadOnlySpan(copy, 0, picture.Length)
+            use copy = copyOf picture
+            let source = ReadOnlySpan(copy.Array, 0, picture.Length)
             let centreX, centreY = float (width - 1) / 2.0, float (height - 1) / 2.0
 
             for y in 0 .. height - 1 do
@@ -111,17 +110,16 @@ module internal Warp =
                     let v = centreY + map.YX * dx + map.YY * dy + map.Y
                     pick source height width channels u v (picture.Slice((y * width + x) * channels, channels))
 
-            ArrayPool.Shared.Return copy
-
     /// Moves a picture by a map after a field: cubic B-splines with knots so many pixels apart, whose values are normal.
     /// At a knot the displacement has the given standard deviation, between them 0.92 of it at least. Σ_k spline² is ½ there.
     let bend (key: Key) displacement spacing (map: Motion) height width channels (picture: Span<float32>) =
-        let copy = memory picture
-        let source = ReadOnlySpan(copy, 0, picture.Length)
+        use copy = copyOf picture
+        let source = ReadOnlySpan(copy.Array, 0, picture.Length)
         let centreX, centreY = float (width - 1) / 2.0, float (height - 1) / 2.0
         let columns, rows = knots spacing width, knots spacing height
-        let values: float[] = ArrayPool.Shared.Rent(2 * columns * rows)
-        let line: float[] = ArrayPool.Shared.Rent(2 * columns)
+        use knotValues = new Rented<float>(2 * columns * rows)
+        use knotLine = new Rented<float>(2 * columns)
+        let values, line = knotValues.Array, knotLine.Array
 
         for i in 0 .. 2 * columns * rows - 1 do
             values[i] <- 2.0 * displacement * key.Normal(int64 i)
@@ -153,7 +151,3 @@ module internal Warp =
                 let u = centreX + map.XX * dx + map.XY * dy + map.X
                 let v = centreY + map.YX * dx + map.YY * dy + map.Y
                 pick source height width channels u v (picture.Slice((y * width + x) * channels, channels))
-
-        ArrayPool.Shared.Return line
-        ArrayPool.Shared.Return values
-        ArrayPool.Shared.Return copy
