@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using Cnn.Fluent;
 
 namespace Cnn.Samples;
 
@@ -53,9 +54,14 @@ internal static class Arguments
     /// <summary>JSON instead of text.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Print one line of JSON and nothing else." };
 
-    /// <summary>Processors to use.</summary>
-    public static Option<int> Threads() => Whole(
-        "--threads", "Processors to use; the result is the same for any number.", Environment.ProcessorCount, smallest: 1);
+    /// <summary>Threads, no more of them than a scheduler uses.</summary>
+    public static Option<int> Threads(string description = "Processors to use; the result is the same for any number.")
+    {
+        const string option = "--threads";
+        var threads = Whole(option, description, Environment.ProcessorCount);
+        threads.CustomParser = argument => Math.Min(WholeOf(argument, option, smallest: 1) ?? 0, ParallelScheduler.MostThreads);
+        return threads;
+    }
 
     /// <summary>What to say of a name that is not in the list.</summary>
     public static string Unknown(string what, string word, IReadOnlyList<string> names) =>

@@ -15,7 +15,7 @@ internal static class BenchCommand
     {
         var net = Arguments.Name("--net", "network", Fluent.Architectures.Names, "lenet5");
         var batch = Arguments.Whole("--batch", "Pictures of a step.", 32, smallest: 1);
-        var threads = Arguments.Whole("--threads", "Processors to use.", Environment.ProcessorCount, smallest: 1);
+        var threads = Arguments.Threads("Processors to use.");
         var steps = Arguments.Whole("--steps", "Steps to time.", 100, smallest: 1);
         var warmup = Arguments.Whole("--warmup", "Steps before the clock starts.", 20, smallest: 0);
         var optimizer = Arguments.Name("--optimizer", "optimiser", ["sgd", "adam"], "sgd");

@@ -23,7 +23,7 @@ internal static class CompareCommand
         var cifar = Path("--cifar10", "DIR", "CIFAR-10, instead of drawn house numbers.");
         var seed = Arguments.Whole("--seed", "Decides the first weights, the order of the pictures and who is held back.", 0);
         var seeds = Arguments.Whole("--seeds", "Train each network with so many seeds, and tell mean and spread.", 1, smallest: 1);
-        var threads = Arguments.Whole("--threads", "Processors to use.", Environment.ProcessorCount, smallest: 1);
+        var threads = Arguments.Threads("Processors to use.");
         var quick = new Option<bool>("--quick")
         {
             Description = $"At most {QuickEpochs} epochs of {QuickPictures} pictures: shows that everything works, and nothing more.",

@@ -17,7 +17,7 @@ internal static class EvaluateCommand
             HelpName = "N",
             Description = "Decides who is tested on, where a source has no test set of its own [default: as in training].",
         };
-        var threads = Arguments.Whole("--threads", "Processors to use.", Environment.ProcessorCount, smallest: 1);
+        var threads = Arguments.Threads("Processors to use.");
         var json = Arguments.Json();
         var command = new Command("evaluate", "Tests a saved model on the test pictures of a source.") { file, data, seed, threads, json };
         command.SetAction(line =>

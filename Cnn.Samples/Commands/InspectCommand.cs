@@ -32,7 +32,7 @@ internal static class InspectCommand
             HelpName = "N",
             Description = "Decides who is tested on, where a source has no test set of its own [default: as in training].",
         };
-        var threads = Arguments.Whole("--threads", "Processors to use.", Environment.ProcessorCount, smallest: 1);
+        var threads = Arguments.Threads("Processors to use.");
         var folder = new Option<string>("--out") { HelpName = "DIR", Description = "The folder for PNGs and report.html.", Required = true };
         var json = Arguments.Json();
         var command = new Command(

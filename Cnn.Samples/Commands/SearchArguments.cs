@@ -39,8 +39,7 @@ internal sealed class SearchArguments
     private readonly Option<double?> _validation = Arguments.Fraction(
         "--validation", "Share of the training pictures, class by class, by which candidates are chosen [default: 0.2].");
     private readonly Option<int> _seed = Arguments.Whole("--seed", "Decides first weights, order, who is held back, and random candidates.", 0);
-    private readonly Option<int> _threads = Arguments.Whole(
-        "--threads", "Candidates at once, each on one thread; the result is the same for any number.", Environment.ProcessorCount, smallest: 1);
+    private readonly Option<int> _threads = Arguments.Threads("Candidates at once, each on one thread; the result is the same for any number.");
     private readonly Option<string?> _out = new("--out")
     {
         HelpName = "DIR",

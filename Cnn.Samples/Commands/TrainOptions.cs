@@ -82,8 +82,7 @@ internal sealed class TrainOptions
     };
     private readonly Option<string> _precision = Arguments.Name("--precision", "precision", ["float", "double"], "float");
     private readonly Option<int> _seed = Arguments.Whole("--seed", "Decides the first weights, the order of the pictures and who is held back.", 0);
-    private readonly Option<int> _threads = Arguments.Whole(
-        "--threads", "Processors to use; the result is the same for any number.", Environment.ProcessorCount, smallest: 1);
+    private readonly Option<int> _threads = Arguments.Threads();
     private readonly Option<string?> _checkpoint = new("--checkpoint")
     {
         HelpName = "DIR",
