@@ -252,7 +252,7 @@ public sealed class Model
     /// <remarks>Input → output, any number of samples. The metadata hold <see cref="ClassNames"/> under class_names.</remarks>
     /// <param name="path">Where to; an existing file is replaced.</param>
     /// <param name="order">Where the channels of pictures stand. Default: N×C×H×W, which ONNX tools expect.</param>
-    /// <exception cref="ArgumentException">A layer is of a user's own or the model too large; tells which.</exception>
+    /// <exception cref="ArgumentException">A layer is of a user's own or the model too large; tells which. Or there is no such order.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public void ExportOnnx(string path, ChannelOrder order = ChannelOrder.ChannelsFirst)
     {
@@ -284,7 +284,7 @@ public sealed class Model
     /// Default: none; layers are found by their names or, kind by kind, by their order.
     /// </param>
     /// <exception cref="WeightMismatchException">Lists all names that are missing, unexpected or of another shape.</exception>
-    /// <exception cref="ArgumentException">The names in the file tell no order, or <paramref name="names"/> names no layer here.</exception>
+    /// <exception cref="ArgumentException">The names in the file tell no order, <paramref name="names"/> names no layer here, or there is no such source.</exception>
     /// <exception cref="DataFormatException">The file is damaged or of another format.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public Model ImportWeights(string path, WeightSource source, IReadOnlyDictionary<string, string>? names = null)
@@ -298,7 +298,7 @@ public sealed class Model
         string.Create(CultureInfo.InvariantCulture, $"{Input} → {OutputShape}, {ParameterCount} parameters, {Precision}");
 
     internal static Model Create(Shape input, FSharpList<LayerSpec> layers, int seed, Precision precision) =>
-        new(precision == Precision.Single ? Start<float>(input, layers, seed) : Start<double>(input, layers, seed));
+        new(Defined.Of(precision) == Precision.Single ? Start<float>(input, layers, seed) : Start<double>(input, layers, seed));
 
     internal static Model Of<T>(Network<T> network, int seed)
         where T : unmanaged, IBinaryFloatingPointIeee754<T> => new(Start(network, seed));

@@ -72,6 +72,7 @@ public sealed class NetworkBuilder
     /// <param name="kernel">Height and width of the kernel.</param>
     /// <param name="options">Stride, dilation, padding and the rest.</param>
     /// <exception cref="ShapeException">The kernel does not fit, or the input is no picture.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such mode or initialiser.</exception>
     public NetworkBuilder Conv2D(int filters, Size kernel, Conv2DOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -91,6 +92,7 @@ public sealed class NetworkBuilder
     /// <param name="units">Number of outputs.</param>
     /// <param name="options">Activation, bias, start of the weights.</param>
     /// <exception cref="ShapeException">The input is no vector: put <see cref="Flatten"/> before it.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such initialiser.</exception>
     public NetworkBuilder Dense(int units, DenseOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -123,6 +125,7 @@ public sealed class NetworkBuilder
 
     /// <summary>A layer without weights that makes a vector of a picture. H×W×C → H·W·C.</summary>
     /// <param name="order">Default row by row, channels last; or channel by channel, as in Vu 2018, eq. 22.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such order.</exception>
     public NetworkBuilder Flatten(FlattenOrder order = FlattenOrder.RowMajor) => Add(LayerSpec.NewFlatten(order));
 
     /// <summary>An activation layer: φ on each element, or softmax over the last axis.</summary>
@@ -169,6 +172,7 @@ public sealed class NetworkBuilder
     /// <summary>A model with weights drawn from a seed: the same seed gives the same model on every machine.</summary>
     /// <param name="seed">Default 0.</param>
     /// <param name="precision">Default <see cref="Precision.Single"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such precision.</exception>
     public Model Build(int seed = 0, Precision precision = Precision.Single) =>
         Model.Create(Input, Specs, seed, precision);
 

@@ -80,7 +80,7 @@ module Architectures =
     /// Fossheim's loss is a sum over the batch, with λ/2·‖W‖² once for each batch.
     let private fossheim epochs batchSize rate = training epochs batchSize (Optimizer.Sgd(rate).WithL2 1e-4)
 
-    let private summed = { Loss.CrossEntropy with Reduction = Reduction.Sum }
+    let private summed = Loss(LossKind.CrossEntropy, Reduction.Sum)
 
     let private network name input layers loss training source = {
         Name = name

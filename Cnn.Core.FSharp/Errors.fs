@@ -27,6 +27,19 @@ module internal Words =
 
             raise (ArgumentOutOfRangeException(name, index, wanted))
 
+    /// Refuses a number that no member of its enumeration has.
+    let defined name (value: 'E when 'E: struct and 'E: (new: unit -> 'E) and 'E :> Enum) =
+        if not (Enum.IsDefined value) then
+            let names = String.Join(", ", Enum.GetNames<'E>())
+
+            raise (
+                ArgumentOutOfRangeException(
+                    name,
+                    value,
+                    "There is no such " + typeof<'E>.Name + ". Choose one of " + names + "."
+                )
+            )
+
 /// <summary>A shape does not fit: tells the layer or operation, what it expected, what it found and the likely cure.</summary>
 /// <remarks>Immutable and safe to share between threads.</remarks>
 [<Sealed>]

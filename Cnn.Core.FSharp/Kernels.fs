@@ -2,6 +2,7 @@ namespace Cnn
 
 open System
 open System.Numerics
+open System.Runtime.CompilerServices
 
 /// <summary>The function that an activation applies to each element (softmax: to each row of channels).</summary>
 type ActivationKind =
@@ -19,16 +20,39 @@ type ActivationKind =
     | Softmax = 5
 
 /// <summary>An activation φ of SPEC section 6; the default value is the identity.</summary>
-/// <remarks>An immutable value. Each derivative is computed from y = φ(x), so that x need not be kept.</remarks>
-[<Struct; NoComparison>]
-type Activation = {
+/// <remarks>
+/// An immutable value. Each derivative is computed from y = φ(x), so that x need not be kept: no slope is negative, since
+/// y would not tell the sign of x then. So every φ but softmax is monotone.
+/// </remarks>
+[<Struct; IsReadOnly; NoComparison>]
+type Activation =
     /// <summary>Which function.</summary>
-    Kind: ActivationKind
-    /// <summary>Slope of <c>LeakyReLU</c> for x ≤ 0, at least 0; 0 for all others.</summary>
-    Slope: float
-} with
+    val Kind: ActivationKind
 
-    static member private Plain kind = { Kind = kind; Slope = 0.0 }
+    /// <summary>Slope of <c>LeakyReLU</c> for x ≤ 0, at least 0; 0 for all others.</summary>
+    val Slope: float
+
+    /// <summary>The activation of a kind.</summary>
+    /// <param name="kind">Which function.</param>
+    /// <param name="slope">Of <c>LeakyReLU</c> for x ≤ 0, at least 0 and finite in single precision; 0 for all others.</param>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">There is no such kind, or it has no such slope.</exception>
+    new(kind: ActivationKind, slope: float) =
+        Words.defined (nameof kind) kind
+
+        let most = if kind = ActivationKind.LeakyReLU then float Single.MaxValue else 0.0
+
+        if not (slope >= 0.0 && slope <= most) then
+            let wanted =
+                if most = 0.0 then
+                    "Only LeakyReLU has a slope: give 0."
+                else
+                    "A slope of at least 0 is needed, finite in single precision."
+
+            raise (ArgumentOutOfRangeException(nameof slope, slope, wanted))
+
+        { Kind = kind; Slope = slope }
+
+    static member private Plain kind = Activation(kind, 0.0)
     /// <summary>φ(x) = x.</summary>
     static member Identity = Activation.Plain ActivationKind.Identity
     /// <summary>φ(x) = max(x, 0); φ'(0) = 0.</summary>
@@ -41,12 +65,8 @@ type Activation = {
     static member Softmax = Activation.Plain ActivationKind.Softmax
 
     /// <summary>φ(x) = x for x > 0, else slope·x; φ'(0) = slope.</summary>
-    /// <exception cref="T:System.ArgumentOutOfRangeException">The slope is negative or not a number.</exception>
-    static member LeakyReLU(slope: float) =
-        if not (slope >= 0.0) then
-            raise (ArgumentOutOfRangeException(nameof slope, slope, "A slope of at least 0 is needed."))
-
-        { Kind = ActivationKind.LeakyReLU; Slope = slope }
+    /// <exception cref="T:System.ArgumentOutOfRangeException">The slope is negative or not finite.</exception>
+    static member LeakyReLU(slope: float) = Activation(ActivationKind.LeakyReLU, slope)
 
     override this.ToString() =
         match this.Kind with

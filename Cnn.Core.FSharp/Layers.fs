@@ -8,7 +8,7 @@ open Cnn
 module Layers =
 
     /// <summary>The meaning of a layer's data.</summary>
-    /// <exception cref="T:System.ArgumentException">The layer is of a user's own and known by name only.</exception>
+    /// <exception cref="T:System.ArgumentException">The layer is of a user's own and known by name only, or one of its data means nothing.</exception>
     let ofSpec (spec: LayerSpec) : Layer<'T> =
         match spec with
         | Conv2D conv -> Affine.conv2d conv

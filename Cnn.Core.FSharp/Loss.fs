@@ -1,5 +1,7 @@
 namespace Cnn
 
+open System.Runtime.CompilerServices
+
 /// <summary>What a loss measures (SPEC section 6), per sample.</summary>
 type LossKind =
     /// −Σ_c y[c]·log a[c] of probabilities a, kept at 1e−25 or more. Fan and Yam 11.5.2.
@@ -26,17 +28,28 @@ type Reduction =
 
 /// <summary>A loss: what is measured, and how samples are put together.</summary>
 /// <remarks>An immutable value.</remarks>
-[<Struct; NoComparison>]
-type Loss = {
+[<Struct; IsReadOnly; NoComparison>]
+type Loss =
     /// <summary>What is measured for one sample.</summary>
-    Kind: LossKind
+    val Kind: LossKind
+
     /// <summary>Mean (default) or sum over the samples.</summary>
-    Reduction: Reduction
-} with
+    val Reduction: Reduction
+
+    /// <summary>The loss of a kind.</summary>
+    /// <param name="kind">What is measured for one sample.</param>
+    /// <param name="reduction">Mean or sum over the samples.</param>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">There is no such kind, or no such reduction.</exception>
+    new(kind: LossKind, reduction: Reduction) =
+        Words.defined (nameof kind) kind
+        Words.defined (nameof reduction) reduction
+        { Kind = kind; Reduction = reduction }
 
     /// <summary>The same measure under another reduction.</summary>
-    member this.With(reduction: Reduction) : Loss = { Kind = this.Kind; Reduction = reduction }
-    static member private Mean kind = { Kind = kind; Reduction = Reduction.Mean }
+    /// <exception cref="T:System.ArgumentOutOfRangeException">There is no such reduction.</exception>
+    member this.With(reduction: Reduction) = Loss(this.Kind, reduction)
+
+    static member private Mean kind = Loss(kind, Reduction.Mean)
     /// <summary>−Σ y·log a of probabilities, mean over the samples.</summary>
     static member CrossEntropy = Loss.Mean LossKind.CrossEntropy
     /// <summary>−Σ y·log softmax(z) of logits, mean over the samples.</summary>
@@ -276,9 +289,9 @@ module Loss =
     let fuse (loss: Loss) (last: LayerSpec) : (LayerSpec option * Loss) option =
         let logits φ =
             match (φ: Activation).Kind, loss.Kind with
-            | ActivationKind.Softmax, LossKind.CrossEntropy -> Some { loss with Kind = LossKind.SoftmaxCrossEntropy }
+            | ActivationKind.Softmax, LossKind.CrossEntropy -> Some(Loss(LossKind.SoftmaxCrossEntropy, loss.Reduction))
             | ActivationKind.Sigmoid, LossKind.BinaryCrossEntropy ->
-                Some { loss with Kind = LossKind.SigmoidBinaryCrossEntropy }
+                Some(Loss(LossKind.SigmoidBinaryCrossEntropy, loss.Reduction))
             | _ -> None
 
         match last with

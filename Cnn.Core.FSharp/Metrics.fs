@@ -90,7 +90,10 @@ type ConfusionMatrix internal (counts: int[,], classNames: string[]) =
         ofClass trueClass
 
     /// <summary>Precision, recall and F1 of all classes together; the support is the number of samples.</summary>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">There is no such average.</exception>
     member _.Score(average: Average) =
+        Words.defined (nameof average) average
+
         match average with
         | Average.Micro -> score correct total total
         | _ ->

@@ -64,8 +64,15 @@ module Rewriting =
 
     let private isIdentity (φ: Activation) = φ.Kind = ActivationKind.Identity
 
-    /// x ≤ x' ⇒ φ(x) ≤ φ(x'), elementwise: slopes are at least 0.
-    let private isMonotone (φ: Activation) = not (isIdentity φ) && φ.Kind <> ActivationKind.Softmax
+    /// x ≤ x' ⇒ φ(x) ≤ φ(x'), elementwise; no activation has a slope below 0.
+    let private isMonotone (φ: Activation) =
+        match φ.Kind with
+        | ActivationKind.Identity
+        | ActivationKind.ReLU
+        | ActivationKind.LeakyReLU
+        | ActivationKind.Sigmoid
+        | ActivationKind.Tanh -> true
+        | _ -> false
 
     /// <summary>f = id: the identity as an activation, windows of one cell at stride 1, flattening what is flat.</summary>
     let dropIdentity<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> : Rule<'T> = {
@@ -92,16 +99,18 @@ module Rewriting =
             | _ -> None
     }
 
-    let private commute name (isWorth: Activation -> bool) : Rule<'T> = {
-        Name = name
-        Rewrite =
-            function
-            | Applied φ :: (Maxima pooled as pool) :: rest when isMonotone φ && isWorth φ ->
-                Some(pool :: apply φ pooled :: rest)
-            | Affine(φ, withActivation) :: (Maxima pooled as pool) :: rest when isMonotone φ && isWorth φ ->
-                Some(withActivation Cnn.Activation.Identity :: pool :: apply φ pooled :: rest)
-            | _ -> None
-    }
+    let private commute name (isWorth: Activation -> bool) : Rule<'T> =
+        let commutes φ = isMonotone φ && not (isIdentity φ) && isWorth φ
+
+        {
+            Name = name
+            Rewrite =
+                function
+                | Applied φ :: (Maxima pooled as pool) :: rest when commutes φ -> Some(pool :: apply φ pooled :: rest)
+                | Affine(φ, withActivation) :: (Maxima pooled as pool) :: rest when commutes φ ->
+                    Some(withActivation Cnn.Activation.Identity :: pool :: apply φ pooled :: rest)
+                | _ -> None
+        }
 
     /// <summary>A monotone φ commutes with max pooling, so it runs on the maxima only, forward and backward.</summary>
     /// <remarks>

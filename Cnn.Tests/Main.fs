@@ -52,10 +52,12 @@ let private laws = [
     Laws.ClassifierLaws.tests
     Laws.RefusalLaws.tests
     Laws.MisfitLaws.tests
+    Laws.ChoiceLaws.tests
     Laws.SummaryLaws.tests
     Laws.ValueLaws.tests
     Laws.SchedulerLaws.tests
     Laws.MemoryLaws.tests
+    Laws.RentedLaws.tests
     Laws.ReportLaws.tests
     Laws.PrinterLaws.tests
     Laws.SearchLaws.tests

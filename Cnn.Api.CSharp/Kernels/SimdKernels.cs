@@ -29,11 +29,7 @@ public sealed class SimdKernels<T> : IKernels<T>
     /// <exception cref="ArgumentOutOfRangeException">There are no such tiles.</exception>
     public SimdKernels(int widestVector, WinogradTile winograd = WinogradTile.TwoByTwo)
     {
-        if (!Enum.IsDefined(winograd))
-        {
-            throw new ArgumentOutOfRangeException(nameof(winograd), winograd, "There are no such tiles.");
-        }
-
+        _ = Defined.Of(winograd);
         if (typeof(T) != typeof(float) && typeof(T) != typeof(double))
         {
             throw new NotSupportedException("The kernels compute with float and double, not with " + typeof(T).Name + ".");
@@ -52,11 +48,11 @@ public sealed class SimdKernels<T> : IKernels<T>
     public string InstructionSet => path.InstructionSet;
 
     /// <inheritdoc/>
-    public int PackedLength(Geometry geometry, Packing packing) => path.PackedLength(geometry, packing);
+    public int PackedLength(Geometry geometry, Packing packing) => path.PackedLength(geometry, Defined.Of(packing));
 
     /// <inheritdoc/>
     public void Pack(Geometry geometry, Packing packing, ReadOnlySpan<T> weights, Span<T> destination) =>
-        path.Pack(geometry, packing, weights, destination);
+        path.Pack(geometry, Defined.Of(packing), weights, destination);
 
     /// <inheritdoc/>
     public void Correlate(

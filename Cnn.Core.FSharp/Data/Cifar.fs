@@ -139,17 +139,18 @@ wardrobe whale willow_tree wolf woman worm"
     static let dataset (labels: Cifar100Labels) records =
         match labels with
         | Cifar100Labels.Fine -> Cifar.dataset fine 1 records
-        | Cifar100Labels.Coarse -> Cifar.dataset coarse 0 records
-        | _ -> raise (System.ArgumentOutOfRangeException(nameof labels, labels, "Fine or Coarse."))
+        | _ -> Cifar.dataset coarse 0 records
 
     /// <summary>The pictures in the bytes of a file of the binary version, gzip-compressed or not. Pure.</summary>
     /// <param name="file">Name of the file, for messages.</param>
     /// <param name="bytes">The whole file.</param>
     /// <param name="labels">Which labels; the fine ones unless told.</param>
     /// <exception cref="T:Cnn.DataFormatException">The bytes are no such file.</exception>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">There are no such labels.</exception>
     static member Parse
         (file: string, bytes: byte[], [<Optional; DefaultParameterValue(Cifar100Labels.Fine)>] labels: Cifar100Labels)
         =
+        Words.defined (nameof labels) labels
         Files.readBytes file bytes (CifarBinary.read classes) |> dataset labels
 
     /// <summary>The pictures in a stream of the binary version, gzip-compressed or not; the stream stays open.</summary>
@@ -157,9 +158,11 @@ wardrobe whale willow_tree wolf woman worm"
     /// <param name="stream">Read to its end.</param>
     /// <param name="labels">Which labels; the fine ones unless told.</param>
     /// <exception cref="T:Cnn.DataFormatException">The stream holds no such file.</exception>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">There are no such labels.</exception>
     static member Read
         (file: string, stream: Stream, [<Optional; DefaultParameterValue(Cifar100Labels.Fine)>] labels: Cifar100Labels)
         =
+        Words.defined (nameof labels) labels
         Files.readStream file stream (CifarBinary.read classes) |> dataset labels
 
     /// <summary>The data set of a folder: train.bin and test.bin.</summary>
@@ -168,10 +171,12 @@ wardrobe whale willow_tree wolf woman worm"
     /// <param name="labels">Which labels; the fine ones unless told.</param>
     /// <exception cref="T:System.IO.FileNotFoundException">A file is missing; tells which.</exception>
     /// <exception cref="T:Cnn.DataFormatException">A file is not what its name says.</exception>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">There are no such labels.</exception>
     static member Load
         (directory: string, [<Optional; DefaultParameterValue(Cifar100Labels.Fine)>] labels: Cifar100Labels)
         =
         System.ArgumentNullException.ThrowIfNull(directory, nameof directory)
+        Words.defined (nameof labels) labels
         let folders = [ directory; Path.Combine(directory, "cifar-100-binary") ]
         let find = Files.find "CIFAR-100" "train.bin and test.bin of CIFAR-100's binary version" folders
         let train, test = find "train.bin", find "test.bin"
@@ -187,6 +192,7 @@ wardrobe whale willow_tree wolf woman worm"
     /// <param name="cancellationToken">Ends it; what has come stays, and the next call goes on from there.</param>
     /// <exception cref="T:Cnn.DownloadException">A file cannot be fetched; tells address, reason and where to put it by hand.</exception>
     /// <exception cref="T:Cnn.DataFormatException">A file has not the checksum that its publisher gives.</exception>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">There are no such labels.</exception>
     static member DownloadAsync
         (
             directory: string,
@@ -196,6 +202,8 @@ wardrobe whale willow_tree wolf woman worm"
                 IProgress<DownloadProgress> | null,
             [<Optional>] cancellationToken: CancellationToken
         ) : Task<DatasetSplit> =
+        Words.defined (nameof labels) labels
+
         Download.thenLoad
             Download.cifar100
             (fun folder -> Cifar100.Load(folder, labels))
@@ -211,6 +219,7 @@ wardrobe whale willow_tree wolf woman worm"
     /// <param name="progress">Told as bytes arrive. Default null: nobody.</param>
     /// <exception cref="T:Cnn.DownloadException">A file cannot be fetched; tells address, reason and where to put it by hand.</exception>
     /// <exception cref="T:Cnn.DataFormatException">A file has not the checksum that its publisher gives.</exception>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">There are no such labels.</exception>
     static member Download
         (
             directory: string,

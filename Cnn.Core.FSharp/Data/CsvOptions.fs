@@ -28,7 +28,9 @@ type CsvHeader =
 /// <param name="separator">Between the values; a comma unless told.</param>
 /// <param name="divisor">The largest pixel that there can be, which becomes 1; 255 unless told.</param>
 /// <param name="classNames">The classes, in their order; unless told, those of the file, sorted as numbers if all are whole, else as text.</param>
-/// <exception cref="T:System.ArgumentException">The shape is no picture's, the divisor not positive, or the separator no character of ASCII.</exception>
+/// <exception cref="T:System.ArgumentException">
+/// The shape is no picture's, the divisor not positive, the separator no character of ASCII, or there is no such label or header.
+/// </exception>
 [<Sealed>]
 type CsvOptions
     (
@@ -40,6 +42,9 @@ type CsvOptions
         [<Optional; DefaultParameterValue(null: IEnumerable<string> | null)>] classNames: IEnumerable<string> | null
     ) =
     do
+        Words.defined (nameof label) label
+        Words.defined (nameof header) header
+
         match shape with
         | NonNull shape when shape.Rank <> 3 || shape.Size = 0 ->
             raise (

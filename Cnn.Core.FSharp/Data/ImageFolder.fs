@@ -24,7 +24,8 @@ open System.Runtime.InteropServices
 /// </param>
 /// <param name="codecs">The formats that there can be; default <see cref="P:Cnn.ImageCodecs.Default"/>.</param>
 /// <exception cref="T:System.ArgumentException">
-/// No picture has such a shape, channels other than 1 or 3, a negative cache, or pictures to be left out that are not checked.
+/// No picture has such a shape, channels other than 1 or 3, no such method, a negative cache, or pictures to be left out that
+/// are not checked.
 /// </exception>
 [<Sealed>]
 type ImageFolderOptions
@@ -46,6 +47,7 @@ type ImageFolderOptions
             let cure = "Give a size above 0, and 1 channel for grey or 3 for RGB."
             raise (ShapeException("ImageFolderOptions", "height×width×1 or height×width×3", found, cure))
 
+        Words.defined (nameof method) method
         ArgumentOutOfRangeException.ThrowIfNegative(cacheBytes, nameof cacheBytes)
 
         if not (isNull onUnreadable) && not checks then

@@ -38,13 +38,9 @@ module internal AxisWeights =
             let right = float rest / float (2L * m)
             int first, [| 1.0 - right; right |]
 
-    let create method (n: int) (m: int) =
-        let weigh =
-            match method with
-            | Resampling.Area -> area
-            | Resampling.Bilinear -> bilinear
-            | other -> raise (ArgumentOutOfRangeException(nameof method, other, "Area or Bilinear."))
-
+    let create (method: Resampling) (n: int) (m: int) =
+        Words.defined (nameof method) method
+        let weigh = if method = Resampling.Area then area else bilinear
         let first, weights = Array.init m (fun j -> weigh (int64 n) (int64 m) (int64 j)) |> Array.unzip
         { First = first; Weights = weights }
 

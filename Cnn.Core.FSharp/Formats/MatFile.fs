@@ -70,7 +70,9 @@ module MatFile =
         | _ -> 0
 
     /// <summary>The elements as numbers, in the order in which they are stored.</summary>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">There is no such type of elements.</exception>
     let numbers (array: MatArray) : float[] =
+        Words.defined "stored" array.Stored
         let size = width (int array.Stored)
         let bytes = Array.copy array.Data
 

@@ -76,7 +76,10 @@ type NamedArray = {
 module NamedArray =
 
     /// <summary>Bits of an element.</summary>
-    let bits elementType =
+    /// <exception cref="T:System.ArgumentOutOfRangeException">There is no such type.</exception>
+    let bits (elementType: ElementType) =
+        Words.defined (nameof elementType) elementType
+
         match elementType with
         | ElementType.Float4 -> 4
         | ElementType.Float6E2M3
@@ -147,5 +150,6 @@ module NamedArray =
         | ElementType.Int64 -> values (fun at -> BinaryPrimitives.ReadInt64LittleEndian(array.Data.Span.Slice at))
         | ElementType.UInt64 -> values (fun at -> BinaryPrimitives.ReadUInt64LittleEndian(array.Data.Span.Slice at))
         | other ->
+            Words.defined "type" other
             let found = "elements of type " + string (Enum.GetName other)
             raise (DataFormatException(file, array.Offset, "real numbers in the array " + array.Name, found))

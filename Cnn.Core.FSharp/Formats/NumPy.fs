@@ -237,6 +237,8 @@ module NumPy =
     /// <summary>The bytes of a .npy file of version 1.0, the very ones that NumPy 1.24 writes; the name is not among them.</summary>
     /// <exception cref="T:System.ArgumentException">NumPy has no such elements, data do not fill the shape, or the file exceeds 2 GiB.</exception>
     let writeNpy (array: NamedArray) : byte[] =
+        Words.defined "type" array.Type
+
         if not (kindOfType.ContainsKey array.Type) then
             let name = string (Enum.GetName array.Type)
             raise (ArgumentException("NumPy has no elements of type " + name + ".", nameof array))

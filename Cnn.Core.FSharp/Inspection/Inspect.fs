@@ -222,7 +222,9 @@ module Inspect =
     /// <param name="target">The class, from 0.</param>
     /// <param name="picture">H×W×C, as the network's input.</param>
     /// <exception cref="T:Cnn.ShapeException">The picture has another shape.</exception>
-    /// <exception cref="T:System.ArgumentOutOfRangeException">There is no such class, the window is below 0 or the stride below 1.</exception>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">
+    /// There is no such class, the window is below 0, the stride below 1, or the grey not finite.
+    /// </exception>
     let occlusion
         (backend: Backend<'T>)
         (network: Network<'T>)
@@ -235,6 +237,9 @@ module Inspect =
         if window < 0 || stride < 1 then
             let text = "A window covers 0 pixels or more, and moves by at least 1."
             raise (ArgumentOutOfRangeException(nameof occlusion, string window + " by " + string stride, text))
+
+        if not (Double.IsFinite occlusion.Grey) then
+            raise (ArgumentOutOfRangeException(nameof occlusion, occlusion.Grey, "Covered pixels need a finite grey."))
 
         let x = batch network picture
         let predictor = Predictor(backend, network)

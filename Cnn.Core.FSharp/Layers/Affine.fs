@@ -138,6 +138,8 @@ module internal Affine =
 
     let conv2d (spec: Conv2D) : Layer<'T> =
         let name = "Conv2D " + string spec.Filters + "@" + string spec.Kernel
+        Words.defined "mode" spec.Mode
+        Words.defined "initializer" spec.Initializer
 
         let geometry =
             Layer.remember (fun input ->
@@ -182,6 +184,7 @@ module internal Affine =
 
     let dense (spec: Dense) : Layer<'T> =
         let name = "Dense " + string spec.Units
+        Words.defined "initializer" spec.Initializer
 
         if spec.Units < 1 then
             raise (ShapeException(name, "at least 1 unit", string spec.Units, "Ask for a positive number of units."))

@@ -48,7 +48,8 @@ module internal Elementwise =
 
             struct (y, (fun ȳ -> [], activationAdjoint context φ y ȳ)))
 
-    let flatten order : Layer<'T> =
+    let flatten (order: FlattenOrder) : Layer<'T> =
+        Words.defined (nameof order) order
         let spec = Flatten order
 
         let output =
@@ -89,7 +90,9 @@ module internal Elementwise =
                         (fun ȳ -> [], transpose context ȳ planes pixels shape)))
 
     /// y = x ∘ m, with m drawn anew for each step, sample and element; nothing at inference.
-    let dropout (rate: float) kind : Layer<'T> =
+    let dropout (rate: float) (kind: DropoutKind) : Layer<'T> =
+        Words.defined (nameof kind) kind
+
         if not (rate >= 0.0 && rate < 1.0) then
             raise (ArgumentOutOfRangeException(nameof rate, rate, "The drop probability must be in [0, 1)."))
 

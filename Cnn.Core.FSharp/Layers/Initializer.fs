@@ -1,6 +1,5 @@
 namespace Cnn.FSharp
 
-open System
 open Cnn
 
 /// <summary>Draws of weights (SPEC section 7).</summary>
@@ -9,7 +8,10 @@ module Initializer =
 
     /// <summary>Weights of the given shape, element i from draw i of the key.</summary>
     /// <remarks>fanIn and fanOut are channels·k_h·k_w in and out; nodes is H·W·C of the layer's input.</remarks>
+    /// <exception cref="T:System.ArgumentOutOfRangeException">There is no such initialiser.</exception>
     let draw (initializer: Initializer) (key: Key) (fanIn: int) (fanOut: int) (nodes: int) (shape: Shape) : Tensor<'T> =
+        Words.defined (nameof initializer) initializer
+
         let normal variance =
             let deviation = sqrt variance
             Tensor.init shape (fun i -> Number.ofFloat (deviation * key.Normal(int64 i)))
@@ -24,5 +26,4 @@ module Initializer =
         | Initializer.LeCunNormal -> normal (1.0 / float fanIn)
         | Initializer.StandardNormal -> normal 1.0
         | Initializer.XavierNodes -> normal (1.0 / float nodes)
-        | Initializer.HeNodes -> normal (2.0 / float nodes)
-        | other -> raise (ArgumentOutOfRangeException(nameof initializer, other, "This initialisation is not known."))
+        | _ -> normal (2.0 / float nodes)

@@ -135,7 +135,7 @@ module internal ArchitectureJson =
     let private readActivation json : Activation =
         match Json.choice activations (Json.get "activation" json) with
         | ActivationKind.LeakyReLU -> Activation.LeakyReLU(Json.number (Json.get "slope" json))
-        | kind -> { Kind = kind; Slope = 0.0 }
+        | kind -> Activation(kind, 0.0)
 
     let private readPool json : Pool = {
         Window = readSize (Json.get "window" json)

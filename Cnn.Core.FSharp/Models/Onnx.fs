@@ -273,10 +273,11 @@ module Onnx =
     /// <param name="classNames">Names of the classes, in the order of the outputs.</param>
     /// <param name="network">Takes pictures or vectors; weights of float are rounded to float32.</param>
     /// <exception cref="T:System.ArgumentException">
-    /// A layer is of a user's own, the input is neither pictures nor vectors, a weight is too large for float32, or the file
-    /// would exceed 2 GiB.
+    /// A layer is of a user's own, the input is neither pictures nor vectors, a weight is too large for float32, the file
+    /// would exceed 2 GiB, or there is no such order.
     /// </exception>
     let encode (order: ChannelOrder) (classNames: string seq) (network: Network<'T>) : byte[] =
+        Words.defined (nameof order) order
         let network = Network.correlating network
 
         if network.Input.Rank <> 1 && network.Input.Rank <> 3 then

@@ -275,7 +275,7 @@ module WeightImport =
     /// <param name="arrays">What the file holds.</param>
     /// <param name="network">The architecture; its own weights are forgotten, but for layers of a user's own.</param>
     /// <exception cref="T:Cnn.WeightMismatchException">Names are missing, unexpected or of another shape: lists all of them.</exception>
-    /// <exception cref="T:System.ArgumentException">The names tell no order, or the network has no such layer.</exception>
+    /// <exception cref="T:System.ArgumentException">The names tell no order, the network has no such layer, or there is no such source.</exception>
     /// <exception cref="T:Cnn.DataFormatException">An array has no real numbers, or two have one name.</exception>
     let assign
         (source: WeightSource)
@@ -285,6 +285,7 @@ module WeightImport =
         (arrays: NamedArray list)
         (network: Network<'T>)
         : Network<'T> =
+        Words.defined (nameof source) source
         let rows = rows source network
         let entries = rows |> List.collect (fun row -> row.Entries)
         checkNames entries names
@@ -384,7 +385,8 @@ module WeightImport =
 
     /// <summary>The network with the weights of a .npz or .safetensors file; see <c>assign</c>.</summary>
     /// <exception cref="T:System.IO.IOException">The file cannot be read.</exception>
-    let load source names (path: string) (network: Network<'T>) : Network<'T> =
+    let load (source: WeightSource) names (path: string) (network: Network<'T>) : Network<'T> =
+        Words.defined (nameof source) source
         let arrays, isOrdered = parse path (File.ReadAllBytes path)
         assign source names isOrdered path arrays network
 

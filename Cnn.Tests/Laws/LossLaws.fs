@@ -11,7 +11,7 @@ open Cnn.Tests.Laws.Law
 let private losses: Loss list = [
     for reduction in [ Reduction.Mean; Reduction.Sum ] do
         for kind in Enum.GetValues<LossKind>() do
-            { Kind = kind; Reduction = reduction }
+            Loss(kind, reduction)
 ]
 
 /// Logits in (−4, 4), probabilities in (0.05, 0.95), labels and any targets in (0, 1).
@@ -104,8 +104,7 @@ let tests =
             let a = (activate Activation.Softmax case.Logits).Output
             let y = oneHot r case.Classes
 
-            let δ =
-                gradient { Loss.SoftmaxCrossEntropy with Reduction = Reduction.Sum } case.Logits (labels case.Classes)
+            let δ = gradient (Loss(LossKind.SoftmaxCrossEntropy, Reduction.Sum)) case.Logits (labels case.Classes)
 
             near 1e-14 (Tensor.map2 (fun a y -> a - y) a y) δ)
 
@@ -115,10 +114,7 @@ let tests =
             let a = (activate Activation.Sigmoid case.Logits).Output
 
             let δ =
-                gradient
-                    { Loss.SigmoidBinaryCrossEntropy with Reduction = Reduction.Sum }
-                    case.Logits
-                    (Values case.Targets)
+                gradient (Loss(LossKind.SigmoidBinaryCrossEntropy, Reduction.Sum)) case.Logits (Values case.Targets)
 
             near 1e-14 (Tensor.map2 (fun a y -> (a - y) / float r.Features) a case.Targets) δ)
 
@@ -171,19 +167,13 @@ let tests =
 
             all [
                 for kind in Enum.GetValues<LossKind>() do
-                    let mean: Loss = { Kind = kind; Reduction = Reduction.Mean }
+                    let mean, sum = Loss(kind, Reduction.Mean), Loss(kind, Reduction.Sum)
                     let x = arguments mean case
                     let targets = Values case.Targets
 
-                    near
-                        1e-13
-                        (scalar (n * value mean x targets))
-                        (scalar (value { mean with Reduction = Reduction.Sum } x targets))
+                    near 1e-13 (scalar (n * value mean x targets)) (scalar (value sum x targets))
 
-                    near
-                        1e-13
-                        (Tensor.scale n (gradient mean x targets))
-                        (gradient { mean with Reduction = Reduction.Sum } x targets)
+                    near 1e-13 (Tensor.scale n (gradient mean x targets)) (gradient sum x targets)
             ])
 
         // A label stands for its one-hot row; with one output, for 0 or 1.

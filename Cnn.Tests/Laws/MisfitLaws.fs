@@ -318,13 +318,4 @@ let tests =
             )
 
             Assert.That((rule.FirstSquares, Optimizer.KerasAdagrad().FirstSquares), equalTo (0.0, 0.1)))
-
-        testCase "a loss and an initialisation are known ones" (fun () ->
-            let scores: Tensor<float> = Tensor.zeros (Shape.Of(1, 2))
-            let unknown = { Loss.CrossEntropy with Kind = enum 99 }
-            outside "kind" (fun () -> Loss.evaluate unknown scores (Labels(ReadOnlyMemory [| 0 |])) |> ignore)
-
-            let dense = Layers.ofSpec (Dense { Dense.Default with Units = 2; Initializer = enum 99 }): Layer<float>
-            outside "initializer" (fun () -> Network.create key (Shape.Of 2) dense |> ignore)
-            outside "labels" (fun () -> Cifar100.Parse("file", Array.zeroCreate 3074, enum 9) |> ignore))
     ]

@@ -2,6 +2,7 @@
 module Cnn.Tests.Laws.SchedulerLaws
 
 open System
+open System.Diagnostics
 open System.Threading
 open System.Threading.Tasks
 open Expecto
@@ -26,6 +27,10 @@ let private tally (scheduler: IScheduler) count =
     runs
 
 let private once count = Array.create count 1
+
+let private threads () =
+    use self = Process.GetCurrentProcess()
+    self.Threads.Count
 
 let tests =
     testList "schedulers" [
@@ -94,18 +99,58 @@ let tests =
                 Task.WaitAll(callers |> Array.map (fun caller -> caller :> Task))
                 Assert.That(callers |> Array.map (fun caller -> caller.Result), equalTo (Array.create 6 true))))
 
-        // A scheduler that could not be made leaves nothing that fails when it is collected; neither does one with threads.
-        testCase "no threads are refused, and what is collected does no harm" (fun () ->
+        // Schedulers of several sizes share the workers, and each of their loops may call others.
+        testCase "nested loops of many schedulers may run at the same time" (fun () ->
+            inTime (fun () ->
+                let runs threads =
+                    let outer, inner = ParallelScheduler threads, ParallelScheduler(threads + 1)
+                    let runs = Array.zeroCreate<int> 120
+
+                    for _ in 1..100 do
+                        outer.For(
+                            12,
+                            fun i -> inner.For(10, (fun j -> Interlocked.Increment(&runs[10 * i + j]) |> ignore))
+                        )
+
+                    runs
+
+                let callers =
+                    [| 1; 2; 3; 8; 64; 2; 3 |]
+                    |> Array.map (fun threads ->
+                        Task.Factory.StartNew((fun () -> runs threads), TaskCreationOptions.LongRunning))
+
+                for caller in callers do
+                    Assert.That(caller.Result, equalTo (Array.create 120 100))))
+
+        testCase "less than one thread is refused; more than the most count as the most" (fun () ->
             inTime (fun () ->
                 for threads in [ 0; -1 ] do
                     Assert.Throws<ArgumentOutOfRangeException>(fun () -> ParallelScheduler threads |> ignore)
                     |> ignore
 
-                for _ in 1..20 do
-                    tally (ParallelScheduler 3) 10 |> ignore
+                let scheduler = ParallelScheduler 20000
+                Assert.That(ParallelScheduler.MostThreads, equalTo (32 * Environment.ProcessorCount))
+                Assert.That(scheduler.Threads, equalTo ParallelScheduler.MostThreads)
+                Assert.That(tally scheduler 30000, equalTo (once 30000))))
 
-                GC.Collect()
-                GC.WaitForPendingFinalizers()
-                Assert.That(tally (ParallelScheduler 3) 10, equalTo (once 10))))
+        // Alone, since the threads of the whole process are counted; a few of the runtime's own may come and go.
+        testSequenced (
+            testCase "a hundred models have the threads of one, and threads without work end" (fun () ->
+                let data = SyntheticDigits.Create(20, 8)
+                let start seed = Network.Input(8, 8, 1).Flatten().Dense(10, Activation.Softmax).Build seed
+                let before = threads ()
+                let models = [ for seed in 1..100 -> (start seed).Fit(data).Model ]
+                Assert.That(threads (), lessThan (before + Environment.ProcessorCount + 10))
+                GC.KeepAlive models
+
+                tally (ParallelScheduler ParallelScheduler.MostThreads) 1000 |> ignore
+                let most = threads ()
+                let clock = Stopwatch.StartNew()
+
+                while threads () > most - ParallelScheduler.MostThreads / 2 && clock.Elapsed.TotalSeconds < 30.0 do
+                    Thread.Sleep 100
+
+                Assert.That(threads (), atMost (most - ParallelScheduler.MostThreads / 2)))
+        )
     ]
     |> testSequenced
