@@ -48,7 +48,6 @@ public static class IOrQStudy
         var backend = Simd.Backend<float>(threads);
         var settings = FuncConvert.FromFunc<FSharp.TrainingSettings, FSharp.TrainingSettings>(defaults => defaults.With(_ => { }, cancellationToken));
         var trials = IOrQ.run(backend, settings, epochs, seed, train, test);
-        cancellationToken.ThrowIfCancellationRequested();
         return [.. trials.Select(trial => Trial(backend, train, seed, trial))];
     }
 

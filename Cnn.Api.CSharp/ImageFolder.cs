@@ -12,18 +12,22 @@ public static class ImageFolder
     /// <param name="directory">Holds a sub-folder for each class.</param>
     /// <param name="options">Size, colours, checks and cache.</param>
     /// <param name="threads">Check the pictures; default null: as many as the machine has processors.</param>
+    /// <param name="cancellationToken">Ends the listing and the checks; what is decoded later is not under it.</param>
     /// <exception cref="IOException">The folder is missing, has no sub-folders or no pictures in them, or a file cannot be read.</exception>
     /// <exception cref="DataFormatException">The first picture that is unreadable, now or later, when it is needed.</exception>
-    public static Dataset Load(string directory, ImageFolderOptions options, int? threads = null) =>
-        FSharp.ImageFolder.load(SyntheticData.Scheduler(threads), options, directory);
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static Dataset Load(string directory, ImageFolderOptions options, int? threads = null, CancellationToken cancellationToken = default) =>
+        FSharp.ImageFolder.load(SyntheticData.Scheduler(threads), options, directory, cancellationToken);
 
     /// <summary>The pictures of a folder's sub-folders train and test, each a folder with a sub-folder for each class.</summary>
     /// <param name="directory">Holds train and test.</param>
     /// <param name="options">Size, colours, checks and cache, which both parts have by themselves.</param>
     /// <param name="threads">Check the pictures; default null: as many as the machine has processors.</param>
+    /// <param name="cancellationToken">Ends the listing and the checks; what is decoded later is not under it.</param>
     /// <exception cref="IOException">A folder is missing, has no sub-folders or no pictures in them, or a file cannot be read.</exception>
     /// <exception cref="DataFormatException">The first picture that is unreadable, now or later, when it is needed.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     /// <exception cref="ArgumentException">The parts have different classes.</exception>
-    public static DatasetSplit LoadSplit(string directory, ImageFolderOptions options, int? threads = null) =>
-        FSharp.ImageFolder.loadSplit(SyntheticData.Scheduler(threads), options, directory);
+    public static DatasetSplit LoadSplit(string directory, ImageFolderOptions options, int? threads = null, CancellationToken cancellationToken = default) =>
+        FSharp.ImageFolder.loadSplit(SyntheticData.Scheduler(threads), options, directory, cancellationToken);
 }

@@ -9,6 +9,27 @@ namespace Cnn.Samples;
 /// <param name="Load">Reads or draws pictures to learn from and pictures to test on.</param>
 internal sealed record DataSource(string Text, Func<Loading, (Dataset Train, Dataset Test)> Load)
 {
+    /// <summary>Reads or draws the pictures on a number of threads.</summary>
+    /// <param name="threads">Draw, or check.</param>
+    /// <param name="seed">Decides who is held back for testing, where a source has no test set of its own.</param>
+    /// <param name="input">Height×width×channels that the network takes, to which photographs are brought.</param>
+    /// <param name="message">Of the exception where it is cancelled.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public (Dataset Train, Dataset Test) Bring(int threads, int seed, Shape input, string message, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var scheduler = new CancellableScheduler(new ParallelScheduler(threads), cancellationToken);
+            var parts = Load(new Loading(scheduler, seed, input, cancellationToken));
+            cancellationToken.ThrowIfCancellationRequested();
+            return parts;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(message, cancellationToken);
+        }
+    }
+
     public override string ToString() => Text;
 }
 
@@ -16,7 +37,8 @@ internal sealed record DataSource(string Text, Func<Loading, (Dataset Train, Dat
 /// <param name="Scheduler">Where drawing runs.</param>
 /// <param name="Seed">Decides who is held back for testing, where a source has no test set of its own.</param>
 /// <param name="Input">Height×width×channels that the network takes, to which photographs are brought.</param>
-internal sealed record Loading(IScheduler Scheduler, int Seed, Shape Input);
+/// <param name="Token">Ends it.</param>
+internal sealed record Loading(IScheduler Scheduler, int Seed, Shape Input, CancellationToken Token);
 
 /// <summary>The data sources of the command line.</summary>
 internal static class DataSources
@@ -36,18 +58,18 @@ internal static class DataSources
         Drawn("synthetic-8x8", (scheduler, key, count) => FSharp.SyntheticDigits.dataset(scheduler, key, 8, count)),
         Drawn("synthetic-color", (scheduler, key, count) => FSharp.SyntheticDigits.colorDataset(scheduler, key, 32, count)),
         Drawn("synthetic-glyphs", (scheduler, key, count) => FSharp.SyntheticGlyphs.dataset(scheduler, key, 32, count)),
-        new("mnist", "DIR", (folder, _) => Both(Mnist.Load(folder))),
-        new("fashion-mnist", "DIR", (folder, _) => Both(FashionMnist.Load(folder))),
-        new("digits8x8", "FILE", (file, loading) => HoldBack(file, Csv.Load(file, Digits8x8), loading)),
-        new("cifar10", "DIR", (folder, _) => Both(Cifar10.Load(folder))),
-        new("cifar100", "DIR", (folder, _) => Both(Cifar100.Load(folder))),
-        new("svhn", "DIR", (folder, _) => Both(Svhn.Load(folder))),
+        new("mnist", "DIR", (folder, loading) => Both(Mnist.Load(folder, loading.Token))),
+        new("fashion-mnist", "DIR", (folder, loading) => Both(FashionMnist.Load(folder, loading.Token))),
+        new("digits8x8", "FILE", (file, loading) => HoldBack(file, Csv.Load(file, Digits8x8, loading.Token), loading)),
+        new("cifar10", "DIR", (folder, loading) => Both(Cifar10.Load(folder, loading.Token))),
+        new("cifar100", "DIR", (folder, loading) => Both(Cifar100.Load(folder, cancellationToken: loading.Token))),
+        new("svhn", "DIR", (folder, loading) => Both(Svhn.Load(folder, cancellationToken: loading.Token))),
         new("csv", CsvSource.Form, (text, loading) =>
         {
             var source = CsvSource.Parse(text);
-            return HoldBack(source.File, Csv.Load(source.File, source.Options), loading);
+            return HoldBack(source.File, Csv.Load(source.File, source.Options, loading.Token), loading);
         }, text => CsvSource.Parse(text)),
-        new("npz", "FILE", (file, _) => Both(NumPyData.Load(file))),
+        new("npz", "FILE", (file, loading) => Both(NumPyData.Load(file, loading.Token))),
         new("folder", "DIR", Folder),
     ];
 
@@ -110,9 +132,9 @@ internal static class DataSources
     /// <summary>The source of a name, with its file or folder.</summary>
     public static DataSource Of(string name, string path) => Kinds.First(kind => kind.Name == name).Source(path);
 
-    /// <summary>The pictures in the size that a network takes: smaller ones get zeros around them.</summary>
+    /// <summary>The pictures as a network takes them: by its preprocessing, or else smaller ones get zeros around them.</summary>
     /// <exception cref="InvalidDataException">The pictures cannot be made to fit.</exception>
-    public static Dataset Fit(Dataset pictures, DataSource source, string net, Shape wanted, Shape output)
+    public static Dataset Fit(Dataset pictures, DataSource source, string net, Shape wanted, Shape output, Preprocessing? preprocessing = null)
     {
         var found = pictures.Shape;
         if (found[0] > wanted[0] || found[1] > wanted[1] || found[2] != wanted[2])
@@ -126,7 +148,9 @@ internal static class DataSources
                 $"{net} tells at most {Math.Max(output.Size, 2)} classes apart, but {source.Text} has {pictures.ClassNames.Count}.");
         }
 
-        return pictures.Pad(wanted[0], wanted[1]);
+        return preprocessing is null || preprocessing == Cnn.Preprocessing.Identity
+            ? pictures.Pad(wanted[0], wanted[1])
+            : pictures.Preprocess(preprocessing);
     }
 
     /// <summary>What makes any picture one like those of a shape that <see cref="Fit"/> has brought to a network's input.</summary>
@@ -150,8 +174,8 @@ internal static class DataSources
         var options = new ImageFolderOptions(loading.Input[0], loading.Input[1], loading.Input[2]);
         var hasParts = new[] { "train", "test" }.All(part => Directory.Exists(Path.Combine(directory, part)));
         return hasParts
-            ? Both(FSharp.ImageFolder.loadSplit(loading.Scheduler, options, directory))
-            : HoldBack(directory, FSharp.ImageFolder.load(loading.Scheduler, options, directory), loading);
+            ? Both(FSharp.ImageFolder.loadSplit(loading.Scheduler, options, directory, loading.Token))
+            : HoldBack(directory, FSharp.ImageFolder.load(loading.Scheduler, options, directory, loading.Token), loading);
     }
 
     /// <summary>Pictures of a file without a test set: four fifths of each class to learn from, the others to test on.</summary>

@@ -27,8 +27,8 @@ module private Cifar =
             Strided.reader shape CifarBinary.Side 1 plane (fun index -> System.ReadOnlyMemory planes[index])
         )
 
-    let readAll (classes: int list) (paths: string list) =
-        paths |> Seq.collect (fun path -> Files.read path (CifarBinary.read classes))
+    let readAll (classes: int list) cancellation (paths: string list) =
+        paths |> Seq.collect (fun path -> Files.read path cancellation (CifarBinary.read classes))
 
 /// <summary>CIFAR-10: photographs of ten kinds of things, 32×32×3, 50,000 to learn from and 10,000 to test on (Krizhevsky 2009).</summary>
 [<AbstractClass; Sealed>]
@@ -48,15 +48,18 @@ type Cifar10 private () =
     /// <summary>The pictures in a stream of the binary version, gzip-compressed or not; the stream stays open.</summary>
     /// <param name="file">Name of the stream, for messages.</param>
     /// <param name="stream">Read to its end.</param>
+    /// <param name="cancellationToken">Ends the reading. Default never.</param>
     /// <exception cref="T:Cnn.DataFormatException">The stream holds no such file.</exception>
-    static member Read(file: string, stream: Stream) =
-        Files.readStream file stream (CifarBinary.read classes) |> Cifar.dataset names 0
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
+    static member Read(file: string, stream: Stream, [<Optional>] cancellationToken: CancellationToken) =
+        Files.readStream file stream cancellationToken (CifarBinary.read classes) |> Cifar.dataset names 0
 
     /// <summary>The data set of a folder: data_batch_1.bin to data_batch_5.bin and test_batch.bin, or train.bin and test.bin.</summary>
     /// <remarks>Each with or without the ending .gz, in the folder itself or in cifar-10-batches-bin below it.</remarks>
     /// <exception cref="T:System.IO.FileNotFoundException">A file is missing; tells which.</exception>
     /// <exception cref="T:Cnn.DataFormatException">A file is not what its name says.</exception>
-    static member Load(directory: string) =
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
+    static member Load(directory: string, [<Optional>] cancellationToken: CancellationToken) =
         System.ArgumentNullException.ThrowIfNull(directory, nameof directory)
         let folders = [ directory; Path.Combine(directory, "cifar-10-batches-bin") ]
         let belongs = "data_batch_1.bin to data_batch_5.bin and test_batch.bin of CIFAR-10's binary version"
@@ -67,7 +70,7 @@ type Cifar10 private () =
             | Some path -> [ path ], "test.bin"
             | None -> [ for batch in 1..5 -> find ("data_batch_" + string batch + ".bin") ], "test_batch.bin"
 
-        let part paths = Cifar.readAll classes paths |> Cifar.dataset names 0
+        let part paths = Cifar.readAll classes cancellationToken paths |> Cifar.dataset names 0
         let test = find test
         DatasetSplit(part train, part [ test ])
 
@@ -79,6 +82,7 @@ type Cifar10 private () =
     /// <param name="cancellationToken">Ends it; what has come stays, and the next call goes on from there.</param>
     /// <exception cref="T:Cnn.DownloadException">A file cannot be fetched; tells address, reason and where to put it by hand.</exception>
     /// <exception cref="T:Cnn.DataFormatException">A file has not the checksum that its publisher gives.</exception>
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
     static member DownloadAsync
         (
             directory: string,
@@ -87,22 +91,31 @@ type Cifar10 private () =
                 IProgress<DownloadProgress> | null,
             [<Optional>] cancellationToken: CancellationToken
         ) : Task<DatasetSplit> =
-        Download.thenLoad Download.cifar10 Cifar10.Load directory baseAddress progress cancellationToken
+        Download.thenLoad
+            Download.cifar10
+            (fun folder token -> Cifar10.Load(folder, token))
+            directory
+            baseAddress
+            progress
+            cancellationToken
 
     /// <summary><c>DownloadAsync</c>, waited for.</summary>
     /// <param name="directory">Made if it is not there.</param>
     /// <param name="baseAddress">Another folder on the net with the same files. Default null: the authors' page.</param>
     /// <param name="progress">Told as bytes arrive. Default null: nobody.</param>
+    /// <param name="cancellationToken">Ends it; what has come stays, and the next call goes on from there.</param>
     /// <exception cref="T:Cnn.DownloadException">A file cannot be fetched; tells address, reason and where to put it by hand.</exception>
     /// <exception cref="T:Cnn.DataFormatException">A file has not the checksum that its publisher gives.</exception>
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
     static member Download
         (
             directory: string,
             [<Optional; DefaultParameterValue(null: Uri | null)>] baseAddress: Uri | null,
             [<Optional; DefaultParameterValue(null: IProgress<DownloadProgress> | null)>] progress:
-                IProgress<DownloadProgress> | null
+                IProgress<DownloadProgress> | null,
+            [<Optional>] cancellationToken: CancellationToken
         ) =
-        Cifar10.DownloadAsync(directory, baseAddress, progress).GetAwaiter().GetResult()
+        Cifar10.DownloadAsync(directory, baseAddress, progress, cancellationToken).GetAwaiter().GetResult()
 
 /// <summary>Which of the two labels of CIFAR-100 is learnt.</summary>
 type Cifar100Labels =
@@ -157,30 +170,41 @@ wardrobe whale willow_tree wolf woman worm"
     /// <param name="file">Name of the stream, for messages.</param>
     /// <param name="stream">Read to its end.</param>
     /// <param name="labels">Which labels; the fine ones unless told.</param>
+    /// <param name="cancellationToken">Ends the reading. Default never.</param>
     /// <exception cref="T:Cnn.DataFormatException">The stream holds no such file.</exception>
     /// <exception cref="T:System.ArgumentOutOfRangeException">There are no such labels.</exception>
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
     static member Read
-        (file: string, stream: Stream, [<Optional; DefaultParameterValue(Cifar100Labels.Fine)>] labels: Cifar100Labels)
-        =
+        (
+            file: string,
+            stream: Stream,
+            [<Optional; DefaultParameterValue(Cifar100Labels.Fine)>] labels: Cifar100Labels,
+            [<Optional>] cancellationToken: CancellationToken
+        ) =
         Words.defined (nameof labels) labels
-        Files.readStream file stream (CifarBinary.read classes) |> dataset labels
+        Files.readStream file stream cancellationToken (CifarBinary.read classes) |> dataset labels
 
     /// <summary>The data set of a folder: train.bin and test.bin.</summary>
     /// <remarks>Each with or without the ending .gz, in the folder itself or in cifar-100-binary below it.</remarks>
     /// <param name="directory">The folder.</param>
     /// <param name="labels">Which labels; the fine ones unless told.</param>
+    /// <param name="cancellationToken">Ends the reading. Default never.</param>
     /// <exception cref="T:System.IO.FileNotFoundException">A file is missing; tells which.</exception>
     /// <exception cref="T:Cnn.DataFormatException">A file is not what its name says.</exception>
     /// <exception cref="T:System.ArgumentOutOfRangeException">There are no such labels.</exception>
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
     static member Load
-        (directory: string, [<Optional; DefaultParameterValue(Cifar100Labels.Fine)>] labels: Cifar100Labels)
-        =
+        (
+            directory: string,
+            [<Optional; DefaultParameterValue(Cifar100Labels.Fine)>] labels: Cifar100Labels,
+            [<Optional>] cancellationToken: CancellationToken
+        ) =
         System.ArgumentNullException.ThrowIfNull(directory, nameof directory)
         Words.defined (nameof labels) labels
         let folders = [ directory; Path.Combine(directory, "cifar-100-binary") ]
         let find = Files.find "CIFAR-100" "train.bin and test.bin of CIFAR-100's binary version" folders
         let train, test = find "train.bin", find "test.bin"
-        let part path = Cifar.readAll classes [ path ] |> dataset labels
+        let part path = Cifar.readAll classes cancellationToken [ path ] |> dataset labels
         DatasetSplit(part train, part test)
 
     /// <summary>Brings the files into a folder, where they are not there already, and loads them.</summary>
@@ -193,6 +217,7 @@ wardrobe whale willow_tree wolf woman worm"
     /// <exception cref="T:Cnn.DownloadException">A file cannot be fetched; tells address, reason and where to put it by hand.</exception>
     /// <exception cref="T:Cnn.DataFormatException">A file has not the checksum that its publisher gives.</exception>
     /// <exception cref="T:System.ArgumentOutOfRangeException">There are no such labels.</exception>
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
     static member DownloadAsync
         (
             directory: string,
@@ -206,7 +231,7 @@ wardrobe whale willow_tree wolf woman worm"
 
         Download.thenLoad
             Download.cifar100
-            (fun folder -> Cifar100.Load(folder, labels))
+            (fun folder token -> Cifar100.Load(folder, labels, token))
             directory
             baseAddress
             progress
@@ -217,15 +242,18 @@ wardrobe whale willow_tree wolf woman worm"
     /// <param name="labels">Which labels; the fine ones unless told.</param>
     /// <param name="baseAddress">Another folder on the net with the same files. Default null: the authors' page.</param>
     /// <param name="progress">Told as bytes arrive. Default null: nobody.</param>
+    /// <param name="cancellationToken">Ends it; what has come stays, and the next call goes on from there.</param>
     /// <exception cref="T:Cnn.DownloadException">A file cannot be fetched; tells address, reason and where to put it by hand.</exception>
     /// <exception cref="T:Cnn.DataFormatException">A file has not the checksum that its publisher gives.</exception>
     /// <exception cref="T:System.ArgumentOutOfRangeException">There are no such labels.</exception>
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
     static member Download
         (
             directory: string,
             [<Optional; DefaultParameterValue(Cifar100Labels.Fine)>] labels: Cifar100Labels,
             [<Optional; DefaultParameterValue(null: Uri | null)>] baseAddress: Uri | null,
             [<Optional; DefaultParameterValue(null: IProgress<DownloadProgress> | null)>] progress:
-                IProgress<DownloadProgress> | null
+                IProgress<DownloadProgress> | null,
+            [<Optional>] cancellationToken: CancellationToken
         ) =
-        Cifar100.DownloadAsync(directory, labels, baseAddress, progress).GetAwaiter().GetResult()
+        Cifar100.DownloadAsync(directory, labels, baseAddress, progress, cancellationToken).GetAwaiter().GetResult()

@@ -5,6 +5,7 @@ open System.Collections.Generic
 open System.Globalization
 open System.IO
 open System.Runtime.InteropServices
+open System.Threading
 open Cnn.FSharp
 
 /// Pixels of a line, as bytes where all of them are.
@@ -195,22 +196,30 @@ type Csv private () =
     /// <param name="file">Name of the stream, for messages.</param>
     /// <param name="stream">Read to its end.</param>
     /// <param name="options">How it is read.</param>
+    /// <param name="cancellationToken">Ends the reading. Default never.</param>
     /// <exception cref="T:Cnn.DataFormatException">The stream holds no such file; tells the line, and the offset.</exception>
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
     static member Read
         (
             file: string,
             stream: Stream,
-            [<Optional; DefaultParameterValue(null: CsvOptions | null)>] options: CsvOptions | null
+            [<Optional; DefaultParameterValue(null: CsvOptions | null)>] options: CsvOptions | null,
+            [<Optional>] cancellationToken: CancellationToken
         ) =
-        Files.readStream file stream (dataset (orDefault options))
+        Files.readStream file stream cancellationToken (dataset (orDefault options))
 
     /// <summary>The pictures of a file, gzip-compressed or not.</summary>
     /// <param name="path">The file.</param>
     /// <param name="options">How it is read.</param>
+    /// <param name="cancellationToken">Ends the reading. Default never.</param>
     /// <exception cref="T:System.IO.FileNotFoundException">There is no such file.</exception>
     /// <exception cref="T:Cnn.DataFormatException">It is another one; tells the line, and the offset.</exception>
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
     static member Load
-        (path: string, [<Optional; DefaultParameterValue(null: CsvOptions | null)>] options: CsvOptions | null)
-        =
+        (
+            path: string,
+            [<Optional; DefaultParameterValue(null: CsvOptions | null)>] options: CsvOptions | null,
+            [<Optional>] cancellationToken: CancellationToken
+        ) =
         ArgumentNullException.ThrowIfNull(path, nameof path)
-        Files.read path (dataset (orDefault options))
+        Files.read path cancellationToken (dataset (orDefault options))

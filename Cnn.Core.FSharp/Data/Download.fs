@@ -174,9 +174,12 @@ module Download =
     [<Literal>]
     let private Most = 4294967296L
 
-    let private md5 path =
-        use stream = File.OpenRead path
-        Convert.ToHexStringLower(MD5.HashData stream)
+    let private md5 path (cancellation: CancellationToken) =
+        task {
+            use stream = File.OpenRead path
+            let! hash = MD5.HashDataAsync(stream, cancellation)
+            return Convert.ToHexStringLower hash
+        }
 
     /// Bytes that are there already.
     let private length path =
@@ -277,7 +280,7 @@ module Download =
             while not isDone do
                 try
                     do! receive client settings address file.Name partial cancellation
-                    let found = md5 partial
+                    let! found = md5 partial cancellation
 
                     if found = file.Md5 then
                         File.Move(partial, target, overwrite = true)
@@ -308,7 +311,7 @@ module Download =
         }
 
     /// Unpacks the parts that are not there; each is there as a whole or not at all.
-    let private unpack archive (parts: string list) directory =
+    let private unpack archive (parts: string list) directory (cancellation: CancellationToken) =
         let isMissing part = not (File.Exists(Path.Combine(directory, part)))
         let missing = parts |> List.filter isMissing
 
@@ -317,6 +320,8 @@ module Download =
             use tar = new TarReader(source)
 
             let rec next () =
+                cancellation.ThrowIfCancellationRequested()
+
                 match tar.GetNextEntry() with
                 | NonNull entry ->
                     if List.contains entry.Name missing && entry.EntryType = TarEntryType.RegularFile then
@@ -373,18 +378,20 @@ module Download =
             for file in source.Files do
                 let target = Path.GetFullPath(Path.Combine(directory, file.Name))
 
-                if File.Exists target && md5 target = file.Md5 then
+                let! found = if File.Exists target then md5 target cancellation else Task.FromResult ""
+
+                if found = file.Md5 then
                     settings.OnProgress { File = file.Name; Received = length target; Total = length target }
                 else
                     do! fetch client settings (Uri(folder, file.Name)) file target cancellation
 
-                unpack target file.Parts directory
+                unpack target file.Parts directory cancellation
         }
 
     /// What the doors of the data sets do: fetch, then load.
     let internal thenLoad
         source
-        (load: string -> 'R)
+        (load: string -> CancellationToken -> 'R)
         (directory: string)
         (baseAddress: Uri | null)
         (progress: IProgress<DownloadProgress> | null)
@@ -402,7 +409,7 @@ module Download =
         let work () : Task<'R> | null =
             task {
                 do! files settings source directory cancellation
-                return load directory
+                return load directory cancellation
             }
 
         // Away from the caller's context: nothing here needs it, and a caller that waits may hold it.

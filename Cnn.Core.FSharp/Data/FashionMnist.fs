@@ -31,13 +31,23 @@ type FashionMnist private () =
 
     /// <summary>Pictures and labels from two streams of IDX files, gzip-compressed or not; the streams stay open.</summary>
     /// <exception cref="T:Cnn.DataFormatException">The streams hold no such files, or do not go together.</exception>
-    static member Read(imagesFile: string, images: Stream, labelsFile: string, labels: Stream) =
-        FourFiles.read clothes imagesFile images labelsFile labels
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
+    static member Read
+        (
+            imagesFile: string,
+            images: Stream,
+            labelsFile: string,
+            labels: Stream,
+            [<Optional>] cancellationToken: CancellationToken
+        ) =
+        FourFiles.read clothes imagesFile images labelsFile labels cancellationToken
 
     /// <summary>The four files of Fashion-MNIST in a folder, named as those of MNIST, with or without the ending .gz.</summary>
     /// <exception cref="T:System.IO.FileNotFoundException">A file is missing; tells which.</exception>
     /// <exception cref="T:Cnn.DataFormatException">A file is not what its name says.</exception>
-    static member Load(directory: string) = FourFiles.load "Fashion-MNIST" clothes directory
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
+    static member Load(directory: string, [<Optional>] cancellationToken: CancellationToken) =
+        FourFiles.load "Fashion-MNIST" clothes directory cancellationToken
 
     /// <summary>Brings the files into a folder, where they are not there already, and loads them.</summary>
     /// <remarks>A file of the same name with other contents is replaced: give each data set a folder of its own.</remarks>
@@ -47,6 +57,7 @@ type FashionMnist private () =
     /// <param name="cancellationToken">Ends it; what has come stays, and the next call goes on from there.</param>
     /// <exception cref="T:Cnn.DownloadException">A file cannot be fetched; tells address, reason and where to put it by hand.</exception>
     /// <exception cref="T:Cnn.DataFormatException">A file has not the checksum that its publisher gives.</exception>
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
     static member DownloadAsync
         (
             directory: string,
@@ -55,19 +66,28 @@ type FashionMnist private () =
                 IProgress<DownloadProgress> | null,
             [<Optional>] cancellationToken: CancellationToken
         ) : Task<DatasetSplit> =
-        Download.thenLoad Download.fashionMnist FashionMnist.Load directory baseAddress progress cancellationToken
+        Download.thenLoad
+            Download.fashionMnist
+            (fun folder token -> FashionMnist.Load(folder, token))
+            directory
+            baseAddress
+            progress
+            cancellationToken
 
     /// <summary><c>DownloadAsync</c>, waited for.</summary>
     /// <param name="directory">Made if it is not there.</param>
     /// <param name="baseAddress">Another folder on the net with the same files. Default null: the authors' repository.</param>
     /// <param name="progress">Told as bytes arrive. Default null: nobody.</param>
+    /// <param name="cancellationToken">Ends it; what has come stays, and the next call goes on from there.</param>
     /// <exception cref="T:Cnn.DownloadException">A file cannot be fetched; tells address, reason and where to put it by hand.</exception>
     /// <exception cref="T:Cnn.DataFormatException">A file has not the checksum that its publisher gives.</exception>
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
     static member Download
         (
             directory: string,
             [<Optional; DefaultParameterValue(null: Uri | null)>] baseAddress: Uri | null,
             [<Optional; DefaultParameterValue(null: IProgress<DownloadProgress> | null)>] progress:
-                IProgress<DownloadProgress> | null
+                IProgress<DownloadProgress> | null,
+            [<Optional>] cancellationToken: CancellationToken
         ) =
-        FashionMnist.DownloadAsync(directory, baseAddress, progress).GetAwaiter().GetResult()
+        FashionMnist.DownloadAsync(directory, baseAddress, progress, cancellationToken).GetAwaiter().GetResult()

@@ -113,11 +113,18 @@ module ImageFolder =
     /// <param name="scheduler">Where the pictures are checked.</param>
     /// <param name="options">Size, colours, checks and cache.</param>
     /// <param name="directory">Holds a sub-folder for each class.</param>
+    /// <param name="cancellation">Ends the listing and the checks; what is decoded later is not under it.</param>
     /// <exception cref="T:System.IO.IOException">
     /// The folder is missing, has no sub-folders or no pictures in them, or a file cannot be read, now or later, when it is needed.
     /// </exception>
     /// <exception cref="T:Cnn.DataFormatException">The first picture that is unreadable, now or later, when it is needed.</exception>
-    let load (scheduler: IScheduler) (options: ImageFolderOptions) (directory: string) : Dataset =
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
+    let load
+        (scheduler: IScheduler)
+        (options: ImageFolderOptions)
+        (directory: string)
+        (cancellation: CancellationToken)
+        : Dataset =
         ArgumentNullException.ThrowIfNull(scheduler, nameof scheduler)
         ArgumentNullException.ThrowIfNull(options, nameof options)
         ArgumentNullException.ThrowIfNull(directory, nameof directory)
@@ -132,6 +139,7 @@ module ImageFolder =
             folders
             |> Seq.indexed
             |> Seq.collect (fun (label, folder) ->
+                cancellation.ThrowIfCancellationRequested()
                 sorted (Directory.GetFiles(folder, "*", visible)) |> Seq.map (fun file -> file, label))
             |> Array.ofSeq
             |> Array.unzip
@@ -160,6 +168,8 @@ module ImageFolder =
             scheduler.For(
                 files.Length,
                 fun i ->
+                    cancellation.ThrowIfCancellationRequested()
+
                     try
                         pixels i |> ignore
                     with :? DataFormatException as e ->
@@ -197,13 +207,19 @@ module ImageFolder =
     /// <param name="scheduler">Where the pictures are checked.</param>
     /// <param name="options">Size, colours, checks and cache, which both parts have by themselves.</param>
     /// <param name="directory">Holds train and test.</param>
+    /// <param name="cancellation">As of <c>load</c>.</param>
     /// <exception cref="T:System.IO.IOException">As of <c>load</c>.</exception>
     /// <exception cref="T:Cnn.DataFormatException">As of <c>load</c>.</exception>
     /// <exception cref="T:System.ArgumentException">The parts have different classes.</exception>
-    let loadSplit (scheduler: IScheduler) (options: ImageFolderOptions) (directory: string) : DatasetSplit =
+    let loadSplit
+        (scheduler: IScheduler)
+        (options: ImageFolderOptions)
+        (directory: string)
+        (cancellation: CancellationToken)
+        : DatasetSplit =
         ArgumentNullException.ThrowIfNull(directory, nameof directory)
-        let train = load scheduler options (Path.Combine(directory, "train"))
-        let test = load scheduler options (Path.Combine(directory, "test"))
+        let train = load scheduler options (Path.Combine(directory, "train")) cancellation
+        let test = load scheduler options (Path.Combine(directory, "test")) cancellation
 
         if not (Seq.forall2 (=) train.ClassNames test.ClassNames && train.ClassNames.Count = test.ClassNames.Count) then
             let names (part: Dataset) = String.Join(", ", part.ClassNames)

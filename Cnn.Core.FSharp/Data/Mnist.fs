@@ -49,19 +49,20 @@ module internal FourFiles =
         let classes = Files.readBytes labelsFile labels (Idx.read 1)
         dataset names imagesFile (Files.readBytes imagesFile images (Idx.read 3)) labelsFile classes
 
-    let read names (imagesFile: string) (images: Stream) (labelsFile: string) (labels: Stream) =
+    let read names (imagesFile: string) (images: Stream) (labelsFile: string) (labels: Stream) cancellation =
         requireAll imagesFile images labelsFile labels
-        let classes = Files.readStream labelsFile labels (Idx.read 1)
-        dataset names imagesFile (Files.readStream imagesFile images (Idx.read 3)) labelsFile classes
+        let classes = Files.readStream labelsFile labels cancellation (Idx.read 1)
+        dataset names imagesFile (Files.readStream imagesFile images cancellation (Idx.read 3)) labelsFile classes
 
-    let load title names (directory: string) =
+    let load title names (directory: string) cancellation =
         ArgumentNullException.ThrowIfNull(directory, nameof directory)
         let find = Files.find title "the four files of the data set" [ directory ]
         let pair name = find (name + "-images-idx3-ubyte"), find (name + "-labels-idx1-ubyte")
         let train, test = pair "train", pair "t10k"
 
         let part (images, labels) =
-            dataset names images (Files.read images (Idx.read 3)) labels (Files.read labels (Idx.read 1))
+            let pictures = Files.read images cancellation (Idx.read 3)
+            dataset names images pictures labels (Files.read labels cancellation (Idx.read 1))
 
         DatasetSplit(part train, part test)
 
@@ -78,13 +79,23 @@ type Mnist private () =
 
     /// <summary>Pictures and labels from two streams of IDX files, gzip-compressed or not; the streams stay open.</summary>
     /// <exception cref="T:Cnn.DataFormatException">The streams hold no such files, or do not go together.</exception>
-    static member Read(imagesFile: string, images: Stream, labelsFile: string, labels: Stream) =
-        FourFiles.read digits imagesFile images labelsFile labels
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
+    static member Read
+        (
+            imagesFile: string,
+            images: Stream,
+            labelsFile: string,
+            labels: Stream,
+            [<Optional>] cancellationToken: CancellationToken
+        ) =
+        FourFiles.read digits imagesFile images labelsFile labels cancellationToken
 
     /// <summary>The four files of MNIST in a folder, with or without the ending .gz.</summary>
     /// <exception cref="T:System.IO.FileNotFoundException">A file is missing; tells which.</exception>
     /// <exception cref="T:Cnn.DataFormatException">A file is not what its name says.</exception>
-    static member Load(directory: string) = FourFiles.load "MNIST" digits directory
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
+    static member Load(directory: string, [<Optional>] cancellationToken: CancellationToken) =
+        FourFiles.load "MNIST" digits directory cancellationToken
 
     /// <summary>Brings the files into a folder, where they are not there already, and loads them.</summary>
     /// <remarks>A file of the same name with other contents is replaced: give each data set a folder of its own.</remarks>
@@ -94,6 +105,7 @@ type Mnist private () =
     /// <param name="cancellationToken">Ends it; what has come stays, and the next call goes on from there.</param>
     /// <exception cref="T:Cnn.DownloadException">A file cannot be fetched; tells address, reason and where to put it by hand.</exception>
     /// <exception cref="T:Cnn.DataFormatException">A file has not the checksum that its publisher gives.</exception>
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
     static member DownloadAsync
         (
             directory: string,
@@ -102,19 +114,28 @@ type Mnist private () =
                 IProgress<DownloadProgress> | null,
             [<Optional>] cancellationToken: CancellationToken
         ) : Task<DatasetSplit> =
-        Download.thenLoad Download.mnist Mnist.Load directory baseAddress progress cancellationToken
+        Download.thenLoad
+            Download.mnist
+            (fun folder token -> Mnist.Load(folder, token))
+            directory
+            baseAddress
+            progress
+            cancellationToken
 
     /// <summary><c>DownloadAsync</c>, waited for.</summary>
     /// <param name="directory">Made if it is not there.</param>
     /// <param name="baseAddress">Another folder on the net with the same files. Default null: a public copy of the originals.</param>
     /// <param name="progress">Told as bytes arrive. Default null: nobody.</param>
+    /// <param name="cancellationToken">Ends it; what has come stays, and the next call goes on from there.</param>
     /// <exception cref="T:Cnn.DownloadException">A file cannot be fetched; tells address, reason and where to put it by hand.</exception>
     /// <exception cref="T:Cnn.DataFormatException">A file has not the checksum that its publisher gives.</exception>
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
     static member Download
         (
             directory: string,
             [<Optional; DefaultParameterValue(null: Uri | null)>] baseAddress: Uri | null,
             [<Optional; DefaultParameterValue(null: IProgress<DownloadProgress> | null)>] progress:
-                IProgress<DownloadProgress> | null
+                IProgress<DownloadProgress> | null,
+            [<Optional>] cancellationToken: CancellationToken
         ) =
-        Mnist.DownloadAsync(directory, baseAddress, progress).GetAwaiter().GetResult()
+        Mnist.DownloadAsync(directory, baseAddress, progress, cancellationToken).GetAwaiter().GetResult()

@@ -3,6 +3,7 @@ namespace Cnn
 open System
 open System.IO
 open System.Runtime.InteropServices
+open System.Threading
 open Cnn.FSharp
 
 /// <summary>Labelled pictures in NumPy's files, as in mnist.npz with x_train, y_train, x_test and y_test.</summary>
@@ -92,9 +93,12 @@ type NumPyData private () =
 
     /// <summary>The pictures to learn from, x_train and y_train, and to test on, x_test and y_test, of a .npz file.</summary>
     /// <param name="path">The file.</param>
+    /// <param name="cancellationToken">Ends the reading. Default never.</param>
     /// <exception cref="T:System.IO.FileNotFoundException">There is no such file.</exception>
     /// <exception cref="T:Cnn.DataFormatException">It is another one, or its arrays do not go together.</exception>
-    static member Load(path: string) =
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
+    static member Load(path: string, [<Optional>] cancellationToken: CancellationToken) =
         ArgumentNullException.ThrowIfNull(path, nameof path)
-        let bytes = File.ReadAllBytes path
-        DatasetSplit(NumPyData.Parse(path, bytes), NumPyData.Parse(path, bytes, "x_test", "y_test"))
+        let bytes = File.ReadAllBytesAsync(path, cancellationToken).GetAwaiter().GetResult()
+        let array = NumPy.readNpzUntil cancellationToken path bytes |> named path
+        DatasetSplit(dataset path (array "x_train") (array "y_train"), dataset path (array "x_test") (array "y_test"))

@@ -81,20 +81,30 @@ type Svhn private () =
     /// <summary>The pictures in a stream of format 2; the stream stays open.</summary>
     /// <param name="file">Name of the stream, for messages.</param>
     /// <param name="stream">Read to its end.</param>
+    /// <param name="cancellationToken">Ends the reading. Default never.</param>
     /// <exception cref="T:Cnn.DataFormatException">The stream holds no such file.</exception>
-    static member Read(file: string, stream: Stream) = Files.readStream file stream dataset
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
+    static member Read(file: string, stream: Stream, [<Optional>] cancellationToken: CancellationToken) =
+        Files.readStream file stream cancellationToken dataset
 
     /// <summary>The files train_32x32.mat and test_32x32.mat of a folder.</summary>
     /// <param name="directory">The folder.</param>
     /// <param name="extra">Whether to learn from extra_32x32.mat too; not unless told.</param>
+    /// <param name="cancellationToken">Ends the reading. Default never.</param>
     /// <exception cref="T:System.IO.FileNotFoundException">A file is missing; tells which.</exception>
     /// <exception cref="T:Cnn.DataFormatException">A file is not what its name says.</exception>
-    static member Load(directory: string, [<Optional; DefaultParameterValue(false)>] extra: bool) =
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
+    static member Load
+        (
+            directory: string,
+            [<Optional; DefaultParameterValue(false)>] extra: bool,
+            [<Optional>] cancellationToken: CancellationToken
+        ) =
         ArgumentNullException.ThrowIfNull(directory, nameof directory)
         let find part = Files.find "SVHN" "the .mat files of its format 2" [ directory ] (part + "_32x32.mat")
         let names = if extra then [ "train"; "extra" ] else [ "train" ]
         let train, test = List.map find names, find "test"
-        let read path = Files.read path dataset
+        let read path = Files.read path cancellationToken dataset
         DatasetSplit(train |> List.map read |> List.reduce (fun all more -> all.Concat more), read test)
 
     /// <summary>Brings the files into a folder, where they are not there already, and loads them.</summary>
@@ -105,6 +115,7 @@ type Svhn private () =
     /// <param name="cancellationToken">Ends it; what has come stays, and the next call goes on from there.</param>
     /// <exception cref="T:Cnn.DownloadException">A file cannot be fetched; tells address, reason and where to put it by hand.</exception>
     /// <exception cref="T:Cnn.DataFormatException">A file has not the checksum that its publisher gives.</exception>
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
     static member DownloadAsync
         (
             directory: string,
@@ -113,19 +124,28 @@ type Svhn private () =
                 IProgress<DownloadProgress> | null,
             [<Optional>] cancellationToken: CancellationToken
         ) : Task<DatasetSplit> =
-        Download.thenLoad Download.svhn Svhn.Load directory baseAddress progress cancellationToken
+        Download.thenLoad
+            Download.svhn
+            (fun folder token -> Svhn.Load(folder, false, token))
+            directory
+            baseAddress
+            progress
+            cancellationToken
 
     /// <summary><c>DownloadAsync</c>, waited for.</summary>
     /// <param name="directory">Made if it is not there.</param>
     /// <param name="baseAddress">Another folder on the net with the same files. Default null: the authors' page.</param>
     /// <param name="progress">Told as bytes arrive. Default null: nobody.</param>
+    /// <param name="cancellationToken">Ends it; what has come stays, and the next call goes on from there.</param>
     /// <exception cref="T:Cnn.DownloadException">A file cannot be fetched; tells address, reason and where to put it by hand.</exception>
     /// <exception cref="T:Cnn.DataFormatException">A file has not the checksum that its publisher gives.</exception>
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
     static member Download
         (
             directory: string,
             [<Optional; DefaultParameterValue(null: Uri | null)>] baseAddress: Uri | null,
             [<Optional; DefaultParameterValue(null: IProgress<DownloadProgress> | null)>] progress:
-                IProgress<DownloadProgress> | null
+                IProgress<DownloadProgress> | null,
+            [<Optional>] cancellationToken: CancellationToken
         ) =
-        Svhn.DownloadAsync(directory, baseAddress, progress).GetAwaiter().GetResult()
+        Svhn.DownloadAsync(directory, baseAddress, progress, cancellationToken).GetAwaiter().GetResult()

@@ -3,6 +3,7 @@ namespace Cnn.FSharp
 open System
 open System.IO
 open System.IO.Compression
+open System.Threading
 open Cnn
 
 /// Some bytes, then those of a stream up to a limit, then some more; counts them.
@@ -58,15 +59,21 @@ type internal Portion(head: byte[], stream: Stream, limit: int64, tail: byte[]) 
     override _.SetLength _ : unit = refuse ()
     override _.Write(_: byte[], _: int, _: int) : unit = refuse ()
 
-/// Bytes of a file as they stream in, decompressed if they are gzip; every read checks that the bytes can be there.
+/// Bytes of a file as they stream in, decompressed if they are gzip; every read checks that the bytes can be there, and at
+/// least once for each MiB whether somebody wants them still.
 /// What comes out of compressed bytes is bounded: 64 MiB, and 100 bytes for each compressed one.
 [<Sealed>]
-type internal ByteSource private (file: string, packed: Portion, packing: string, bytes: Stream, length: int64) =
+type internal ByteSource
+    private
+    (file: string, packed: Portion, packing: string, bytes: Stream, length: int64, cancellation: CancellationToken) =
     static let slack = 64L <<< 20
     static let ratio = 100L
 
     // Pictures shrink to a tenth, seldom further: what is reserved before any byte has come.
     static let likely = 16L
+
+    // Bytes that are read at once.
+    static let most = 1 <<< 20
 
     // The runtime takes a cut stream for a whole one. So each gzip file gets one more member, which comes out only if
     // nothing is missing before it.
@@ -88,7 +95,8 @@ type internal ByteSource private (file: string, packed: Portion, packing: string
         let mutable taken = 0
 
         while not isOver && taken < destination.Length do
-            let next = bytes.Read(destination.Slice taken)
+            cancellation.ThrowIfCancellationRequested()
+            let next = bytes.Read(destination.Slice(taken, min most (destination.Length - taken)))
 
             if packed.IsExhausted && isPacked then
                 // One call gives bytes of one piece of input only: these, if any, are the marker's. Zlib asks for nothing
@@ -110,7 +118,7 @@ type internal ByteSource private (file: string, packed: Portion, packing: string
     static member private MarkerMember = markerMember
 
     /// Bytes of a stream, of gzip or not; the stream stays open. Of an unknown length where it cannot seek.
-    new(file: string, stream: Stream) =
+    new(file: string, stream: Stream, cancellation: CancellationToken) =
         let head = Array.zeroCreate 2
         let length = if stream.CanSeek then stream.Length - stream.Position else -1L
         let head = Array.truncate (stream.ReadAtLeast(Span head, 2, false)) head
@@ -120,12 +128,13 @@ type internal ByteSource private (file: string, packed: Portion, packing: string
             new Portion(head, stream, Int64.MaxValue, (if isGzip then ByteSource.MarkerMember else [||]))
 
         if isGzip then
-            new ByteSource(file, packed, "gzip", new GZipStream(packed, CompressionMode.Decompress, true), length)
+            let inflated = new GZipStream(packed, CompressionMode.Decompress, true)
+            new ByteSource(file, packed, "gzip", inflated, length, cancellation)
         else
-            new ByteSource(file, packed, "", packed, length)
+            new ByteSource(file, packed, "", packed, length, cancellation)
 
     /// Bytes of an array, of gzip or not.
-    new(file: string, bytes: byte[]) = new ByteSource(file, new MemoryStream(bytes, false))
+    new(file: string, bytes: byte[]) = new ByteSource(file, new MemoryStream(bytes, false), CancellationToken.None)
 
     /// The file, or the name that the caller gave to the bytes.
     member _.File = file
@@ -241,7 +250,8 @@ type internal ByteSource private (file: string, packed: Portion, packing: string
 
         let portion = new Portion(head, bytes, count, [||])
         let inflated = new ZLibStream(portion, CompressionMode.Decompress, true)
-        use inner = new ByteSource(name, portion, "zlib", inflated, (if length < 0L then -1L else count))
+        let length = if length < 0L then -1L else count
+        use inner = new ByteSource(name, portion, "zlib", inflated, length, cancellation)
         let result = read inner
         position <- start + max portion.Count (int64 head.Length)
         this.Skip(start + count - position, part)

@@ -2,24 +2,25 @@ namespace Cnn.FSharp
 
 open System
 open System.IO
+open System.Threading
 open Cnn
 
 /// The files of data sets on disk: the one place where readers meet them.
 module internal Files =
 
     /// What a reader finds in a file; it is read from front to back, and never held as a whole.
-    let read (path: string) (reader: ByteSource -> 'R) : 'R =
+    let read (path: string) (cancellation: CancellationToken) (reader: ByteSource -> 'R) : 'R =
         use stream =
             new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 65536, FileOptions.SequentialScan)
 
-        use source = new ByteSource(path, stream)
+        use source = new ByteSource(path, stream, cancellation)
         reader source
 
     /// What a reader finds in a stream, which stays open.
-    let readStream (file: string) (stream: Stream) (reader: ByteSource -> 'R) : 'R =
+    let readStream (file: string) (stream: Stream) (cancellation: CancellationToken) (reader: ByteSource -> 'R) : 'R =
         ArgumentNullException.ThrowIfNull(file, nameof file)
         ArgumentNullException.ThrowIfNull(stream, nameof stream)
-        use source = new ByteSource(file, stream)
+        use source = new ByteSource(file, stream, cancellation)
         reader source
 
     /// What a reader finds in the bytes of a file.

@@ -7,6 +7,7 @@ open System.IO
 open System.IO.Compression
 open System.Text
 open System.Text.RegularExpressions
+open System.Threading
 open Cnn
 
 /// <summary>NumPy's files: .npy holds one array, .npz is a ZIP archive of them.</summary>
@@ -302,13 +303,8 @@ module NumPy =
 
         bytes
 
-    /// <summary>The arrays of a .npz file, in its order, named as their entries without .npy; other entries are left alone.</summary>
-    /// <param name="file">Used in messages only, followed by the entry.</param>
-    /// <param name="bytes">The whole file, compressed or not.</param>
-    /// <exception cref="T:Cnn.DataFormatException">
-    /// The bytes are no such file, two arrays have one name, or the archive claims to expand more than weights do.
-    /// </exception>
-    let readNpz (file: string) (bytes: byte[]) : NamedArray list =
+    /// The arrays of a .npz file, as long as nobody cancels.
+    let internal readNpzUntil (cancellation: CancellationToken) (file: string) (bytes: byte[]) : NamedArray list =
         try
             use archive = new ZipArchive(new MemoryStream(bytes, false), ZipArchiveMode.Read)
 
@@ -332,7 +328,8 @@ module NumPy =
                 refuse file 0L wanted (string total + " bytes in " + string bytes.Length)
 
             [
-                for entry in entries ->
+                for entry in entries do
+                    cancellation.ThrowIfCancellationRequested()
                     let inside = file + "/" + entry.FullName
                     let name = entry.FullName.Substring(0, entry.FullName.Length - Extension.Length)
                     readNpy inside name (ReadOnlyMemory(expand inside entry))
@@ -340,6 +337,14 @@ module NumPy =
         with
         | :? InvalidDataException
         | :? EndOfStreamException as e -> refuse file 0L "a sound ZIP archive" e.Message
+
+    /// <summary>The arrays of a .npz file, in its order, named as their entries without .npy; other entries are left alone.</summary>
+    /// <param name="file">Used in messages only, followed by the entry.</param>
+    /// <param name="bytes">The whole file, compressed or not.</param>
+    /// <exception cref="T:Cnn.DataFormatException">
+    /// The bytes are no such file, two arrays have one name, or the archive claims to expand more than weights do.
+    /// </exception>
+    let readNpz (file: string) (bytes: byte[]) : NamedArray list = readNpzUntil CancellationToken.None file bytes
 
     /// <summary>The bytes of a .npz file of arrays, uncompressed; equal contents, equal bytes.</summary>
     /// <exception cref="T:System.ArgumentException">Two arrays have one name, one cannot be written, or the file exceeds 2 GiB.</exception>

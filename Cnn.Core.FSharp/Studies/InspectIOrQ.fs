@@ -112,6 +112,7 @@ module IOrQ =
     /// <param name="train">Pictures of 32×32×1 in two classes.</param>
     /// <param name="test">The same, not to be learned from.</param>
     /// <exception cref="T:System.ArgumentException">The pictures do not fit the network.</exception>
+    /// <exception cref="T:System.OperationCanceledException">The settings' token says so.</exception>
     let run
         (backend: Backend<'T>)
         (settings: TrainingSettings -> TrainingSettings)
@@ -122,7 +123,15 @@ module IOrQ =
         : IOrQTrial<'T> list =
         let settings = settings { TrainingSettings.Default with Seed = seed }
         let start: Network<'T> = Architectures.build seed Architectures.iorq
-        let learn network = (Fitting.fit backend settings None ignore epochs train network).Network
+
+        let learn network =
+            let fitted = Fitting.fit backend settings None ignore epochs train network
+
+            if fitted.Reason = StopReason.Cancelled then
+                raise (OperationCanceledException("The study was cancelled.", settings.Cancellation))
+
+            fitted.Network
+
         let trial = trial backend train test
         let learned = learn start
 

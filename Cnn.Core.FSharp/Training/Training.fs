@@ -379,6 +379,9 @@ module Training =
     let epochs backend settings dataset (network: Network<'T>) =
         resume backend settings dataset (start settings network)
 
-    /// <summary>The state after a number of epochs.</summary>
+    /// <summary>The state after a number of epochs; after the last finished one where training is cancelled.</summary>
+    /// <remarks>Its <c>Result.Epoch</c> tells how many were finished.</remarks>
     let run backend settings (count: int) dataset (network: Network<'T>) =
-        epochs backend settings dataset network |> Seq.take count |> Seq.last
+        epochs backend settings dataset network
+        |> Seq.truncate count
+        |> Seq.fold (fun _ state -> state) (start settings network)

@@ -56,7 +56,7 @@ internal static class CompareCommand
     private static void Run(Job job, CancellationToken cancellationToken)
     {
         var output = OutputFolder.Of(job.Folder);
-        var outcomes = Levels(job).SelectMany(level => Measure(job, level, cancellationToken)).ToArray();
+        var outcomes = Levels(job, cancellationToken).SelectMany(level => Measure(job, level, cancellationToken)).ToArray();
         var conclusions = Comparison.Conclusions(outcomes);
         output?.Write("comparison.json", Json.Text(writer => Write(writer, job, outcomes, conclusions), isIndented: true) + "\n");
         output?.Write("report.html", Comparison.Page(job.Settings, outcomes));
@@ -73,9 +73,9 @@ internal static class CompareCommand
     }
 
     /// <summary>The three levels, on the pictures that the user gives or on drawn ones.</summary>
-    private static IEnumerable<ComparisonLevel> Levels(Job job)
+    private static IEnumerable<ComparisonLevel> Levels(Job job, CancellationToken cancellationToken)
     {
-        var scheduler = new ParallelScheduler(job.Threads);
+        var scheduler = new CancellableScheduler(new ParallelScheduler(job.Threads), cancellationToken);
         (string Name, string? Path, bool IsMirrored)[][] given =
         [
             [("digits8x8", job.Digits, false)],
@@ -92,7 +92,7 @@ internal static class CompareCommand
             var source = DataSources.Of(choice.Name, path);
             return Comparison.Level(drawn.Input, source.Text, choice.IsMirrored, seed =>
             {
-                var (train, test) = source.Load(new Loading(scheduler, seed, drawn.Input));
+                var (train, test) = source.Bring(job.Threads, seed, drawn.Input, "Cancelled.", cancellationToken);
                 return job.IsQuick ? (train.Take(QuickPictures), test.Take(QuickPictures)) : (train, test);
             });
         });

@@ -42,11 +42,9 @@ internal static class EvaluateCommand
     /// <exception cref="InvalidDataException">They are of other classes, or cannot be made to fit.</exception>
     internal static Dataset Test(string file, Model model, DataSource source, int? seed, int threads, CancellationToken cancellationToken)
     {
-        const string message = "Cancelled.";
-        var scheduler = new CancellableScheduler(new ParallelScheduler(threads), message, cancellationToken);
-        var (_, test) = source.Load(new Loading(scheduler, seed ?? model.TrainingSeed ?? 0, model.Input));
+        var (_, test) = source.Bring(threads, seed ?? model.TrainingSeed ?? 0, model.Input, "Cancelled.", cancellationToken);
         return test.ClassNames.SequenceEqual(model.ClassNames.Take(test.ClassNames.Count))
-            ? DataSources.Fit(test, source, file, model.Input, model.OutputShape)
+            ? DataSources.Fit(test, source, file, model.Input, model.OutputShape, model.Preprocessing)
             : throw new InvalidDataException(
                 $"{file} tells {Names(model.ClassNames)} apart, but {source.Text} has the classes {Names(test.ClassNames)}.");
     }

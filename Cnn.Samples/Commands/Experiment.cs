@@ -18,13 +18,9 @@ internal sealed record Experiment(DataSource Data, int Epochs, int Seed, int Thr
 
     /// <summary>Pictures to learn from and pictures to test on.</summary>
     /// <param name="input">Height×width×channels, to which photographs are brought.</param>
-    /// <param name="cancellationToken">Ends the drawing of pictures.</param>
-    public (Dataset Train, Dataset Test) Load(Shape input, CancellationToken cancellationToken)
-    {
-        const string message = "Cancelled before the training began.";
-        var scheduler = new CancellableScheduler(new ParallelScheduler(Threads), message, cancellationToken);
-        return Data.Load(new Loading(scheduler, Seed, input));
-    }
+    /// <param name="cancellationToken">Ends the reading or drawing of pictures.</param>
+    public (Dataset Train, Dataset Test) Load(Shape input, CancellationToken cancellationToken) =>
+        Data.Bring(Threads, Seed, input, "Cancelled before the training began.", cancellationToken);
 
     /// <summary>The same in the size of a network; what does not fit it is refused.</summary>
     public (Dataset Train, Dataset Test) Load(string net, NetworkBuilder network, CancellationToken cancellationToken)

@@ -52,10 +52,9 @@ internal static class SearchCommand
 
     private static (Dataset Train, Dataset Test) Load(SearchSettings job, NetworkBuilder network, CancellationToken cancellationToken)
     {
-        const string message = "Cancelled before the search began.";
-        var scheduler = new CancellableScheduler(new ParallelScheduler(job.Threads), message, cancellationToken);
-        var (train, test) = job.Data.Load(new Loading(scheduler, job.Search.Fit.Seed, network.Input));
-        return cancellationToken.IsCancellationRequested ? throw new OperationCanceledException(message, cancellationToken) : (Fit(train), Fit(test));
+        var (train, test) = job.Data.Bring(
+            job.Threads, job.Search.Fit.Seed, network.Input, "Cancelled before the search began.", cancellationToken);
+        return (Fit(train), Fit(test));
 
         Dataset Fit(Dataset pictures) => DataSources.Fit(pictures, job.Data, job.Net, network.Input, network.OutputShape);
     }

@@ -71,14 +71,12 @@ internal static class TrainCommand
     private static (Dataset Train, Dataset Test, Preprocessing Preprocessing) Load(
         TrainSettings job, NetworkBuilder network, CancellationToken cancellationToken)
     {
-        const string message = "Cancelled before the training began.";
-        var scheduler = new CancellableScheduler(new ParallelScheduler(job.Threads), message, cancellationToken);
-        var (train, test) = job.Data.Load(new Loading(scheduler, job.Fit.Seed, network.Input));
-        return cancellationToken.IsCancellationRequested
-            ? throw new OperationCanceledException(message, cancellationToken)
-            : (Fit(train), Fit(test), DataSources.Preprocessing(train.Shape, network.Input));
+        var (train, test) = job.Data.Bring(
+            job.Threads, job.Fit.Seed, network.Input, "Cancelled before the training began.", cancellationToken);
+        var preprocessing = DataSources.Preprocessing(train.Shape, network.Input);
+        return (Fit(train), Fit(test), preprocessing);
 
-        Dataset Fit(Dataset pictures) => DataSources.Fit(pictures, job.Data, job.Net, network.Input, network.OutputShape);
+        Dataset Fit(Dataset pictures) => DataSources.Fit(pictures, job.Data, job.Net, network.Input, network.OutputShape, preprocessing);
     }
 
     private static void Announce(TrainSettings job, Model model, Dataset train, Dataset test)

@@ -28,7 +28,10 @@ internal static class VerifyCommand
             var name = path ?? line.GetRequiredValue(net);
             var model = path is null ? Architectures.Find(name).Build(draw) : Model.Load(path);
             var source = line.GetValue(data);
-            var verification = model.Verify(Pictures(name, model, source, draw, cancellationToken), draw);
+            var pictures = Pictures(name, model, source, draw, cancellationToken);
+
+            // Drawn pictures are made as the network sees them.
+            var verification = (source is null ? model.WithPreprocessing(Preprocessing.Identity) : model).Verify(pictures, draw);
             if (line.GetValue(json))
             {
                 PrintJson(name, (source ?? DataSources.Embedded(model.Input, model.OutputShape)).Text, verification);
@@ -46,11 +49,11 @@ internal static class VerifyCommand
     /// <summary>The pictures to learn from, of a source or drawn in the size and with as many classes as the network takes.</summary>
     private static Dataset Pictures(string name, Model model, DataSource? source, int seed, CancellationToken cancellationToken)
     {
-        var scheduler = new CancellableScheduler(new ParallelScheduler(Environment.ProcessorCount), "Cancelled.", cancellationToken);
-        var (pictures, _) = (source ?? DataSources.Embedded(model.Input, model.OutputShape)).Load(new Loading(scheduler, seed, model.Input));
+        var (pictures, _) = (source ?? DataSources.Embedded(model.Input, model.OutputShape)).Bring(
+            Environment.ProcessorCount, seed, model.Input, "Cancelled.", cancellationToken);
         if (source is not null)
         {
-            return DataSources.Fit(pictures, source, name, model.Input, model.OutputShape);
+            return DataSources.Fit(pictures, source, name, model.Input, model.OutputShape, model.Preprocessing);
         }
 
         var sized = pictures.Preprocess(Preprocessing.Resize(model.Input[0], model.Input[1]));

@@ -4,6 +4,7 @@ module Cnn.Tests.Formats.FolderLaws
 open System
 open System.Collections.Generic
 open System.IO
+open System.Threading
 open Expecto
 open Cnn
 open Cnn.FSharp
@@ -13,7 +14,7 @@ open Cnn.Tests.Formats.PngLaws
 open Cnn.Tests.Formats.ImageLaws
 open Cnn.Tests.Laws.Law
 
-let private load options folder = ImageFolder.load (SequentialScheduler()) options folder
+let private load options folder = ImageFolder.load (SequentialScheduler()) options folder CancellationToken.None
 
 let private put (folder: string) (name: string) (bytes: byte[]) =
     let path = Path.Combine(folder, name)
@@ -194,7 +195,7 @@ let tests =
                     put folder name sound
 
                 let options = ImageFolderOptions(2, 2)
-                let loadSplit () = ImageFolder.loadSplit (SequentialScheduler()) options folder
+                let loadSplit () = ImageFolder.loadSplit (SequentialScheduler()) options folder CancellationToken.None
                 let error = Assert.Throws<ArgumentException>(fun () -> loadSplit () |> ignore)
                 Assert.That(error.Message, containing "a, b")
                 put folder "test/b/1" sound
