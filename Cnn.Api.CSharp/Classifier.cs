@@ -32,7 +32,7 @@ public static class Classifier
         var result = FSharp.Classifier.train(backend, settings, seed, dataset);
         var saved = ModelFile.create(FSharpOption<int>.Some(seed), dataset.ClassNames, result.Fitted.Network);
         var training = new TrainingRecord(seed, result.Fitted.Epoch, result.Fitted.History, FSharp.Dataset.hash(dataset));
-        var model = new Model(new Engine<float>(saved.After(dataset.ClassNames, training, result.Fitted.Network), backend));
+        var model = new Model(new Engine<float>(saved.For(dataset).After(dataset.ClassNames, training, result.Fitted.Network), backend));
         return new ClassifierResult(model, result.Fitted.Epoch, [.. result.Fitted.History], result.Fitted.Reason, result.Validation);
     }
 }

@@ -23,8 +23,10 @@ internal interface IEngine
     IEngine With(Preprocessing preprocessing);
     byte[] ToBytes();
     void Save(string path);
-    FitResult Fit(Model start, Dataset train, FitOptions options, CancellationToken cancellationToken);
+    FitResult Fit(Model start, Dataset pictures, FitOptions options, CancellationToken cancellationToken);
     Prediction Predict(ReadOnlySpan<float> picture);
+
+    // Data sets as the network sees them.
     IReadOnlyList<Prediction> Predict(Dataset pictures);
     Evaluation Evaluate(Dataset test, Loss? loss, double threshold);
     Inspection Inspect();
@@ -76,18 +78,21 @@ internal sealed class Engine<T>(SavedModel<T> saved, Backend<T> backend) : IEngi
 
     public void Save(string path) => ModelFile.save(path, saved);
 
-    public FitResult Fit(Model start, Dataset train, FitOptions options, CancellationToken cancellationToken)
+    public FitResult Fit(Model start, Dataset pictures, FitOptions options, CancellationToken cancellationToken)
     {
-        var (data, validation) = options.Split(train);
-        var settings = options.Settings(validation, cancellationToken);
+        var (train, validation) = options.Split(pictures);
+        var model = saved.For(train);
+        var data = FSharp.Dataset.prepare(model.Preprocessing, train);
+        var settings = options.Settings(validation is null ? null : FSharp.Dataset.prepare(model.Preprocessing, validation), cancellationToken);
         var clock = Stopwatch.StartNew();
         var stopping = Optional.Of(options.EarlyStopping?.Value);
         var onEpoch = FuncConvert.FromAction<FittingState<T>>(state => options.EpochProgress?.Report(state.Last.Result));
         var fitted = options.CheckpointFolder is { } folder
-            ? Checkpoint.fit(folder, options.Resume, backend, settings, stopping, onEpoch, options.Epochs, data, saved)
+            ? Checkpoint.fit(folder, options.Resume, backend, settings, stopping, onEpoch, options.Epochs, data, model)
             : Fitting.resume(backend, settings, stopping, onEpoch, options.Epochs, data, Fitting.start(settings, _network));
-        var model = fitted.Epoch == 0 ? start : new Model(new Engine<T>(Trained(fitted, data, options.Seed), backend));
-        return new FitResult(model, fitted.Epoch, [.. fitted.History], clock.Elapsed, fitted.Reason);
+        var record = new TrainingRecord(options.Seed, fitted.Epoch, fitted.History, FSharp.Dataset.hash(data));
+        var trained = fitted.Epoch == 0 ? start : new Model(new Engine<T>(model.After(data.ClassNames, record, fitted.Network), backend));
+        return new FitResult(trained, fitted.Epoch, [.. fitted.History], clock.Elapsed, fitted.Reason);
     }
 
     public IEngine Freeze(Func<string, bool> isFrozen) =>
@@ -100,7 +105,7 @@ internal sealed class Engine<T>(SavedModel<T> saved, Backend<T> backend) : IEngi
     public IEngine ImportWeights(string path, WeightSource source, IReadOnlyDictionary<string, string> names) =>
         new Engine<T>(saved.With(WeightImport.load(source, names, path, _network)), backend);
 
-    public Inspection Inspect() => new NetworkInspection<T>(backend, _network);
+    public Inspection Inspect() => new NetworkInspection<T>(backend, saved);
 
     public Verification Verify(Dataset data, int seed) =>
         FSharp.Verify.run(VerificationSettings.Default.With(seed, Simd.Backend<double>(1).Kernels, Threads), backend, data, _network);
@@ -143,7 +148,4 @@ internal sealed class Engine<T>(SavedModel<T> saved, Backend<T> backend) : IEngi
         var best = Array.IndexOf(probabilities, probabilities.Max());
         return new Prediction(best, saved.ClassNames[best], saved.ClassNames, probabilities);
     }
-
-    private SavedModel<T> Trained(Fitted<T> fitted, Dataset data, int seed) =>
-        saved.After(data.ClassNames, new TrainingRecord(seed, fitted.Epoch, fitted.History, FSharp.Dataset.hash(data)), fitted.Network);
 }

@@ -53,7 +53,7 @@ public static class IOrQStudy
 
     private static IOrQTrial Trial(Backend<float> backend, Dataset train, int seed, IOrQTrial<float> trial)
     {
-        var saved = ModelFile.create(FSharpOption<int>.Some(seed), train.ClassNames, trial.Network);
+        var saved = ModelFile.create(FSharpOption<int>.Some(seed), train.ClassNames, trial.Network).For(train);
         return new(
             trial.Name, new Model(new Engine<float>(saved, backend)), NetworkInspection<float>.Real(trial.Kernel),
             trial.Bias, trial.Likeness, [.. trial.Probes], trial.Train, trial.Test);

@@ -7,7 +7,8 @@ namespace Cnn.Fluent;
 /// <summary>A look inside a model: its filters, its feature maps, and what in a picture speaks for a class.</summary>
 /// <remarks>
 /// Immutable; every member may be called from any number of threads at once. Layers are told by the names of
-/// <see cref="Model.Layers"/>, as in conv2d_1. The score of a class is its logit: the output before a last softmax or
+/// <see cref="Model.Layers"/>, as in conv2d_1. Pictures as numbers are what the network sees, as <see cref="Model.Prepare(Image)"/>
+/// gives it; data sets may be raw. The score of a class is its logit: the output before a last softmax or
 /// sigmoid. With one output z, class 1 has the score z and class 0 the score −z.
 /// </remarks>
 public abstract class Inspection
@@ -54,21 +55,23 @@ public abstract class Inspection
 
     /// <summary>For each filter of a convolution the parts of pictures that excite it most, the most exciting first.</summary>
     /// <param name="layer">Name of a convolutional layer.</param>
-    /// <param name="pictures">Pictures of the shape of <see cref="Model.Input"/>; at most one part of each.</param>
+    /// <param name="pictures">Raw, or preprocessed as <see cref="Model.Prepare(Dataset)"/> does; at most one part of each, as the network sees it.</param>
     /// <param name="count">How many for each filter. Default 9, as in Zeiler and Fergus 2014.</param>
-    /// <exception cref="ArgumentException">There is no such convolution, or the pictures have another shape.</exception>
+    /// <exception cref="ArgumentException">There is no such convolution, or the pictures have another shape or were preprocessed otherwise.</exception>
     public abstract IReadOnlyList<IReadOnlyList<ExcitingPatch>> Patches(string layer, Dataset pictures, int count = 9);
 
     /// <summary>What the model takes each picture for, in the order of the data set.</summary>
-    /// <param name="pictures">Labelled pictures of the shape of <see cref="Model.Input"/>.</param>
-    /// <exception cref="ShapeException">The pictures have another shape.</exception>
+    /// <param name="pictures">Labelled, raw, or preprocessed as <see cref="Model.Prepare(Dataset)"/> does.</param>
+    /// <exception cref="ArgumentException">The pictures have another shape, or were preprocessed otherwise.</exception>
     public abstract IReadOnlyList<JudgedPicture> Judge(Dataset pictures);
 }
 
 /// <summary>Calls of the core in one precision.</summary>
-internal sealed class NetworkInspection<T>(Backend<T> backend, FSharp.Network<T> network) : Inspection
+internal sealed class NetworkInspection<T>(Backend<T> backend, SavedModel<T> model) : Inspection
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
+    private readonly Network<T> network = model.Network;
+
     public override IReadOnlyList<Tensor<double>> Filters(string layer) => Reals(Inspect.filters(network, layer));
 
     public override ReceptiveField ReceptiveField(string layer) => FSharp.ReceptiveField.ofLayer(network, layer);
@@ -86,9 +89,11 @@ internal sealed class NetworkInspection<T>(Backend<T> backend, FSharp.Network<T>
         Real(Inspect.occlusion(backend, network, occlusion ?? Cnn.Occlusion.For(network.Input), target, Picture(picture)));
 
     public override IReadOnlyList<IReadOnlyList<ExcitingPatch>> Patches(string layer, Dataset pictures, int count) =>
-        [.. InspectData.patches(backend, network, layer, count, pictures)];
+        [.. InspectData.patches(backend, network, layer, count, Seen(pictures))];
 
-    public override IReadOnlyList<JudgedPicture> Judge(Dataset pictures) => [.. InspectData.judge(backend, network, pictures)];
+    public override IReadOnlyList<JudgedPicture> Judge(Dataset pictures) => [.. InspectData.judge(backend, network, Seen(pictures))];
+
+    private Dataset Seen(Dataset pictures) => FSharp.Dataset.prepare(model.Preprocessing, pictures);
 
     private static Tensor<double>[] Reals(FSharpList<Tensor<T>> tensors) => [.. tensors.Select(Real)];
 

@@ -8,9 +8,16 @@ namespace Cnn.Fluent;
 
 /// <summary>A network with its weights: predicts, evaluates, and trains into a new model.</summary>
 /// <remarks>
+/// <para>
 /// Immutable; every member may be called from any number of threads at once, and predicting
 /// takes no lock once the weights are packed, which the first prediction does. Results are
 /// the same to the last bit for any number of threads.
+/// </para>
+/// <para>
+/// Members that take pictures, as an <see cref="Image"/> or a <see cref="Dataset"/>, apply <see cref="Preprocessing"/> to
+/// them; members that take numbers take what the network sees. A data set that was preprocessed by the first steps already
+/// gets the others, so that nothing is done twice; one that was preprocessed otherwise is refused.
+/// </para>
 /// </remarks>
 public sealed class Model
 {
@@ -27,7 +34,10 @@ public sealed class Model
     /// <summary>Names of the classes, as in the data set that the model was trained on; numbers before that.</summary>
     public IReadOnlyList<string> ClassNames => _engine.ClassNames;
 
-    /// <summary>What is done to pictures before the network sees them, by <see cref="Predict(Image)"/>; kept in the model's file.</summary>
+    /// <summary>What is done to raw pictures before the network sees them; kept in the model's file.</summary>
+    /// <remarks>
+    /// A model that has none learns it from the pictures that it is trained on, and takes data sets as they are until then.
+    /// </remarks>
     public Preprocessing Preprocessing => _engine.Preprocessing;
 
     /// <summary>Seed of the first weights; null where it is not known.</summary>
@@ -73,8 +83,11 @@ public sealed class Model
     /// <exception cref="ArgumentOutOfRangeException">Less than one thread.</exception>
     public Model WithThreads(int threads) => new(_engine.On(new ParallelScheduler(threads)));
 
-    /// <summary>The same model with another preprocessing of pictures, for <see cref="Predict(Image)"/> and the model's file.</summary>
-    /// <param name="preprocessing">What was done to the pictures that the model learned from.</param>
+    /// <summary>The same model with another preprocessing of pictures.</summary>
+    /// <param name="preprocessing">
+    /// What is done to the pictures that the model learns from. <see cref="Preprocessing.Identity"/> is for data sets of numbers
+    /// that were preprocessed elsewhere: they are taken as they are.
+    /// </param>
     public Model WithPreprocessing(Preprocessing preprocessing)
     {
         ArgumentNullException.ThrowIfNull(preprocessing);
@@ -119,7 +132,8 @@ public sealed class Model
     }
 
     /// <summary>Trains on labelled pictures and returns the new model; this one stays as it is.</summary>
-    /// <param name="train">Pictures of the shape of <see cref="Input"/>.</param>
+    /// <remarks>Augmentation changes what the network sees: pictures that are preprocessed.</remarks>
+    /// <param name="train">Raw, or preprocessed as <see cref="Preprocessing"/> says; where the model has none, its own is what was done to them.</param>
     /// <param name="options">Default: <c>new FitOptions()</c>.</param>
     /// <param name="cancellationToken">Ends training before the next batch; the result is the best finished epoch.</param>
     /// <exception cref="ArgumentException">The data do not fit the model, or a checkpoint not the options; before any work.</exception>
@@ -133,7 +147,7 @@ public sealed class Model
             : _engine.Fit(this, train, options ?? new FitOptions(), cancellationToken);
     }
 
-    /// <summary>What the model says of one picture.</summary>
+    /// <summary>What the model says of one picture, as the network sees it.</summary>
     /// <param name="picture">Row by row, channels last, as many numbers as <see cref="Input"/> has.</param>
     /// <exception cref="ShapeException">The picture has not the size of the input.</exception>
     public Prediction Predict(ReadOnlySpan<float> picture) => _engine.Predict(picture);
@@ -159,16 +173,22 @@ public sealed class Model
             : throw new ShapeException("Predict", $"a picture of shape {Input}", $"{shape}", "Resize the picture, or give the model a preprocessing that does.");
     }
 
-    /// <summary>What the model says of every picture of a data set, in its order.</summary>
-    /// <param name="pictures">Pictures of the shape of <see cref="Input"/>; their labels are not looked at.</param>
-    /// <exception cref="ShapeException">The pictures have not the shape of the input.</exception>
-    public IReadOnlyList<Prediction> Predict(Dataset pictures)
+    /// <summary>What the network sees of pictures: <see cref="Preprocessing"/> of them, as far as it was not done yet.</summary>
+    /// <param name="pictures">Raw, or preprocessed by the first steps, or by all.</param>
+    /// <exception cref="ArgumentException">The pictures were preprocessed otherwise, or a step cannot take their shape.</exception>
+    public Dataset Prepare(Dataset pictures)
     {
         ArgumentNullException.ThrowIfNull(pictures);
-        return _engine.Predict(pictures);
+        return FSharp.Dataset.prepare(Preprocessing, pictures);
     }
 
-    /// <summary>What the model says of several pictures, in their order.</summary>
+    /// <summary>What the model says of every picture of a data set, in its order.</summary>
+    /// <param name="pictures">Raw, or preprocessed as <see cref="Prepare(Dataset)"/> does; their labels are not looked at.</param>
+    /// <exception cref="ShapeException">The pictures have not the shape of the input.</exception>
+    /// <exception cref="ArgumentException">The pictures were preprocessed otherwise.</exception>
+    public IReadOnlyList<Prediction> Predict(Dataset pictures) => _engine.Predict(Prepare(pictures));
+
+    /// <summary>What the model says of several pictures, as the network sees them, in their order.</summary>
     /// <param name="pictures">Each row by row, channels last, as many numbers as <see cref="Input"/> has.</param>
     /// <exception cref="ShapeException">A picture has not the size of the input.</exception>
     public IReadOnlyList<Prediction> Predict(IEnumerable<float[]> pictures)
@@ -185,18 +205,18 @@ public sealed class Model
             }
         }
 
-        return Predict(Dataset.Create(Input, new int[all.Length], ["unknown"], (index, picture) => all[index].CopyTo(picture)));
+        return _engine.Predict(Dataset.Create(Input, new int[all.Length], ["unknown"], (index, picture) => all[index].CopyTo(picture)));
     }
 
     /// <summary>Loss, accuracy and confusion matrix over labelled pictures.</summary>
-    /// <param name="test">Pictures of the shape of <see cref="Input"/>.</param>
+    /// <param name="test">Raw, or preprocessed as <see cref="Prepare(Dataset)"/> does.</param>
     /// <param name="loss">Default: what goes with the last layer, as in <see cref="FitOptions.Loss"/>.</param>
     /// <param name="threshold">With one output: the probability above which it counts as class 1, between 0 and 1. Default ½.</param>
     /// <exception cref="ArgumentException">The data do not fit the model, or the threshold is not between 0 and 1.</exception>
     public Evaluation Evaluate(Dataset test, Loss? loss = null, double threshold = 0.5)
     {
         ArgumentNullException.ThrowIfNull(test);
-        return _engine.Evaluate(test, loss, threshold);
+        return _engine.Evaluate(Prepare(test), loss, threshold);
     }
 
     /// <summary>What the network looks like inside, and what it looks at in pictures.</summary>
@@ -208,24 +228,25 @@ public sealed class Model
     /// Higham's bounds; the chain rule; the same bits on 1, 2 and 3 threads. A check that could not have failed is vacuous,
     /// not passed. Takes seconds, on a few of the pictures.
     /// </remarks>
-    /// <param name="data">Labelled pictures of the shape of <see cref="Input"/>, of two classes at least.</param>
+    /// <param name="data">Labelled, of two classes at least, raw or preprocessed as <see cref="Prepare(Dataset)"/> does.</param>
     /// <param name="seed">Decides pictures, directions and cotangents. Default 0.</param>
     /// <exception cref="ShapeException">The pictures have not the shape of the input.</exception>
-    /// <exception cref="ArgumentException">There are no pictures, or the model cannot be trained on them.</exception>
+    /// <exception cref="ArgumentException">There are no pictures, they were preprocessed otherwise, or the model cannot be trained on them.</exception>
     public Verification Verify(Dataset data, int seed = 0)
     {
         ArgumentNullException.ThrowIfNull(data);
-        return _engine.Verify(data, seed);
+        return _engine.Verify(Prepare(data), seed);
     }
 
     /// <summary>The model with the statistics of every batch normalisation taken anew over a data set.</summary>
     /// <remarks>For short trainings, whose running averages lag behind the weights.</remarks>
-    /// <param name="data">Usually the training set.</param>
+    /// <param name="data">Usually the training set, raw or preprocessed as <see cref="Prepare(Dataset)"/> does.</param>
     /// <exception cref="ShapeException">The pictures have not the shape of the input.</exception>
+    /// <exception cref="ArgumentException">The pictures were preprocessed otherwise.</exception>
     public Model Recalibrate(Dataset data)
     {
         ArgumentNullException.ThrowIfNull(data);
-        return new Model(_engine.Recalibrate(data));
+        return new Model(_engine.Recalibrate(Prepare(data)));
     }
 
     /// <summary>The model with some of its convolutional and dense layers frozen: training leaves them as they are.</summary>
@@ -249,7 +270,10 @@ public sealed class Model
     }
 
     /// <summary>Writes the model as an ONNX file (opset 13, float32), which other runtimes read; wholly or not at all.</summary>
-    /// <remarks>Input → output, any number of samples. The metadata hold <see cref="ClassNames"/> under class_names.</remarks>
+    /// <remarks>
+    /// Input → output, any number of samples. The graph takes what the network sees: <see cref="Preprocessing"/> comes before
+    /// it. The metadata hold <see cref="ClassNames"/> under class_names.
+    /// </remarks>
     /// <param name="path">Where to; an existing file is replaced.</param>
     /// <param name="order">Where the channels of pictures stand. Default: N×C×H×W, which ONNX tools expect.</param>
     /// <exception cref="ArgumentException">A layer is of a user's own or the model too large; tells which. Or there is no such order.</exception>

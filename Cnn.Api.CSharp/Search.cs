@@ -138,6 +138,6 @@ public static class Search
         var pictures = task.Train.Concat(task.Validation);
         var saved = ModelFile.create(FSharpOption<int>.Some(task.Settings.Seed), pictures.ClassNames, fitted.Network);
         var training = new TrainingRecord(task.Settings.Seed, fitted.Epoch, fitted.History, FSharp.Dataset.hash(pictures));
-        return new Model(new Engine<float>(saved.After(pictures.ClassNames, training, fitted.Network), backend));
+        return new Model(new Engine<float>(saved.For(pictures).After(pictures.ClassNames, training, fitted.Network), backend));
     }
 }

@@ -55,6 +55,7 @@ let private laws = [
     Laws.ChoiceLaws.tests
     Laws.SummaryLaws.tests
     Laws.ValueLaws.tests
+    Laws.PreparedLaws.tests
     Laws.SchedulerLaws.tests
     Laws.MemoryLaws.tests
     Laws.RentedLaws.tests
@@ -103,6 +104,7 @@ let private formats = [
 
 /// What users see: the command line, its pages, the public API.
 let private doors = [
+    Laws.CancellationLaws.tests
     CommandLine.CommandLineLaws.tests
     Browser.Pages.tests
     Browser.Experiments.tests

@@ -10,9 +10,21 @@ open Cnn.FSharp
 type PictureReader = delegate of index: int * destination: Span<float32> -> unit
 
 /// <summary>Labelled pictures of one shape, each read when it is needed.</summary>
-/// <remarks>Immutable and safe to share between threads, as its reader is. Pixels are usually in [0, 1].</remarks>
+/// <remarks>
+/// Immutable and safe to share between threads, as its reader is. Pixels are usually in [0, 1]. A data set knows what
+/// <c>Preprocess</c> has done to its pictures; as they were made or loaded they count as raw.
+/// </remarks>
 [<Sealed>]
-type Dataset private (shape: Shape, labels: int[], classNames: string[], bound: float, reader: PictureReader) =
+type Dataset
+    private
+    (
+        shape: Shape,
+        labels: int[],
+        classNames: string[],
+        bound: float,
+        steps: PreprocessingStep list,
+        reader: PictureReader
+    ) =
 
     /// <summary>Pictures of the given shape, one for each label, read through a function.</summary>
     /// <param name="shape">Height×width×channels of every picture.</param>
@@ -60,7 +72,7 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], bound: 
                     )
                 ))
 
-        Dataset(shape, labels, classNames, bound, reader)
+        Dataset(shape, labels, classNames, bound, [], reader)
 
     static member private RequirePictures(caller: string, shape: Shape, count: int, length: int, unit: string) =
         if int64 length <> int64 count * int64 shape.Size then
@@ -130,9 +142,12 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], bound: 
     /// No pixel is NaN, nor larger in magnitude than this; ∞ where nothing is known.
     member internal _.Bound = bound
 
-    /// The same labels and classes, other pixels.
-    member internal _.WithPixels(shape: Shape, bound: float, reader: PictureReader) =
-        Dataset(shape, labels, classNames, bound, reader)
+    /// What was done to the pictures since they were raw.
+    member internal _.Steps = steps
+
+    /// The same labels and classes, other pixels, which these steps have made.
+    member internal _.WithPixels(shape: Shape, bound: float, steps: PreprocessingStep list, reader: PictureReader) =
+        Dataset(shape, labels, classNames, bound, steps, reader)
 
     /// <summary>Writes picture <paramref name="index"/> to the destination, which must have its size.</summary>
     /// <exception cref="T:System.ArgumentOutOfRangeException">There is no such picture, or the destination has another size.</exception>
@@ -166,7 +181,7 @@ type Dataset private (shape: Shape, labels: int[], classNames: string[], bound: 
 
         let chosen = indices |> Array.map (fun i -> labels[i])
         let reader' = PictureReader(fun i destination -> reader.Invoke(indices[i], destination))
-        Dataset(shape, chosen, classNames, bound, reader')
+        Dataset(shape, chosen, classNames, bound, steps, reader')
 
     /// <summary>The first <paramref name="count"/> pictures, or all if there are fewer.</summary>
     member this.Take(count: int) = this.Select(seq { 0 .. min count labels.Length - 1 })

@@ -19,6 +19,18 @@ module Dataset =
     /// <summary>The pictures as a preprocessing makes them.</summary>
     let preprocess (preprocessing: Preprocessing) (dataset: Dataset) = dataset.Preprocess preprocessing
 
+    /// <summary>The pictures as a network with a preprocessing sees them: what is left of it is applied.</summary>
+    /// <remarks>
+    /// Where the data set was taken through p already, and the preprocessing is p and then q, that is q: all of it for raw
+    /// pictures, nothing for those that are preprocessed. The identity takes any pictures as they are.
+    /// </remarks>
+    /// <exception cref="T:System.ArgumentException">The pictures were preprocessed otherwise.</exception>
+    /// <exception cref="T:Cnn.ShapeException">A step cannot take pictures of this shape.</exception>
+    let prepare (preprocessing: Preprocessing) (dataset: Dataset) =
+        match preprocessing.Steps with
+        | [] -> dataset
+        | steps -> dataset.Preprocess(Preprocessing(PreprocessingStep.remaining steps dataset.Steps))
+
     /// <summary>The pictures changed at random: picture i as child i of the key decides.</summary>
     let augment (augmentation: Augmentation) (key: Key) (dataset: Dataset) = dataset.Augment(augmentation, key)
 

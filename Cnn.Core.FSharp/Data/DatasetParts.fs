@@ -104,8 +104,9 @@ type DatasetParts private () =
     static member Folds(dataset: Dataset, folds: int, seed: int) : IReadOnlyList<DatasetSplit> =
         dataset.Folds(folds, Key.OfSeed(int64 seed))
 
-    /// <summary>These pictures, then those of another data set of the same shape and classes.</summary>
+    /// <summary>These pictures, then those of another data set of the same shape and classes, preprocessed alike.</summary>
     /// <exception cref="T:Cnn.ShapeException">Shapes or class names differ.</exception>
+    /// <exception cref="T:System.ArgumentException">The ones were preprocessed, the others not, or otherwise.</exception>
     [<Extension>]
     static member Concat(dataset: Dataset, other: Dataset) =
         ArgumentNullException.ThrowIfNull(other, nameof other)
@@ -129,19 +130,19 @@ type DatasetParts private () =
                 )
             )
 
-        let count = dataset.Count
+        PreprocessingStep.requireAlike "other pictures" dataset.Steps other.Steps
+        let count, bound = dataset.Count, max dataset.Bound other.Bound
 
-        Dataset.Bounded(
-            max dataset.Bound other.Bound,
-            dataset.Shape,
-            Seq.append dataset.Labels other.Labels,
-            dataset.ClassNames,
+        let reader =
             PictureReader(fun i destination ->
                 if i < count then
                     dataset.Read(i, destination)
                 else
                     other.Read(i - count, destination))
-        )
+
+        Dataset
+            .Bounded(bound, dataset.Shape, Seq.append dataset.Labels other.Labels, dataset.ClassNames, reader)
+            .WithPixels(dataset.Shape, bound, dataset.Steps, reader)
 
     /// <summary>The pictures of some classes only; the numbers and names of all classes stay.</summary>
     /// <param name="dataset">The pictures.</param>

@@ -12,7 +12,7 @@ type DatasetPixels private () =
     [<Extension>]
     static member Statistics(dataset: Dataset) = ChannelStatistics.Of dataset
 
-    /// <summary>The pictures as a preprocessing makes them.</summary>
+    /// <summary>The pictures as a preprocessing makes them; the data set knows of it.</summary>
     /// <exception cref="T:Cnn.ShapeException">A step cannot take pictures of this shape.</exception>
     [<Extension>]
     static member Preprocess(dataset: Dataset, preprocessing: Preprocessing) =
@@ -22,14 +22,16 @@ type DatasetPixels private () =
         if steps.IsEmpty then
             dataset
         else
-            let stages = PreprocessingStep.stages dataset.Shape steps
+            let shape, stages = PreprocessingStep.stages dataset.Shape steps
             let bound = List.fold PreprocessingStep.magnitude dataset.Bound steps
 
-            dataset.WithPixels(
-                (Array.last stages).Output,
-                bound,
-                PictureReader(fun index destination -> PreprocessingStep.run stages dataset index destination)
-            )
+            let reader =
+                if stages.Length = 0 then
+                    PictureReader(fun index destination -> dataset.Read(index, destination))
+                else
+                    PictureReader(fun index destination -> Stages.run stages dataset index destination)
+
+            dataset.WithPixels(shape, bound, dataset.Steps @ steps, reader)
 
     /// <summary>The pictures changed at random: picture i as child i of the key decides.</summary>
     /// <exception cref="T:Cnn.ShapeException">They are no pictures of height×width×channels.</exception>
@@ -45,6 +47,7 @@ type DatasetPixels private () =
             dataset.WithPixels(
                 dataset.Shape,
                 infinity,
+                dataset.Steps,
                 PictureReader(fun index destination ->
                     dataset.Read(index, destination)
                     AugmentationStep.run dataset.Shape steps (key.Child(int64 index)) destination)
@@ -71,8 +74,4 @@ type DatasetPixels private () =
     /// <param name="width">Columns of the larger pictures.</param>
     /// <exception cref="T:Cnn.ShapeException">The pictures are larger than that already.</exception>
     [<Extension>]
-    static member Pad(dataset: Dataset, height: int, width: int) =
-        if dataset.Shape.Rank = 3 && dataset.Shape[0] = height && dataset.Shape[1] = width then
-            dataset
-        else
-            dataset.Preprocess(Preprocessing.Pad(height, width))
+    static member Pad(dataset: Dataset, height: int, width: int) = dataset.Preprocess(Preprocessing.Pad(height, width))

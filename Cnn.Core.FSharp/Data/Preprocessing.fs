@@ -1,3 +1,32 @@
+namespace Cnn.FSharp
+
+open System
+open Cnn
+
+/// What a row of stages does to the pictures of data sets.
+[<RequireQualifiedAccess>]
+module internal Stages =
+
+    /// Runs stages, at least one, on a picture of a data set; all memory is pooled.
+    let run (stages: PreprocessingStep.Stage[]) (dataset: Dataset) index (destination: Span<float32>) =
+        let shape = dataset.Shape
+        let size = stages |> Array.fold (fun most stage -> max most stage.Output.Size) shape.Size
+        use first = new Rented<float32>(size)
+        use second = new Rented<float32>(size)
+        let mutable here, there = first.Array, second.Array
+        let mutable length = shape.Size
+        dataset.Read(index, Span(here, 0, length))
+
+        for i in 0 .. stages.Length - 2 do
+            let next = stages[i].Output.Size
+            stages[i].Map.Invoke(ReadOnlySpan(here, 0, length), Span(there, 0, next))
+            let used = here
+            here <- there
+            there <- used
+            length <- next
+
+        (Array.last stages).Map.Invoke(ReadOnlySpan(here, 0, length), destination)
+
 namespace Cnn
 
 open System
@@ -89,21 +118,16 @@ type Preprocessing internal (steps: PreprocessingStep list) =
 
         Pixels.require "Preprocessing" shape picture.Length
 
-        if steps.IsEmpty then
-            picture.ToArray()
-        else
-            let stages = PreprocessingStep.stages shape steps
+        match PreprocessingStep.stages shape steps with
+        | _, [||] -> picture.ToArray()
+        | output, stages ->
             let alone = Dataset.OfFloats(shape, ReadOnlyMemory(picture.ToArray()), [ 0 ], [ "" ])
-            let result = Array.zeroCreate (Array.last stages).Output.Size
-            PreprocessingStep.run stages alone 0 (Span result)
+            let result = Array.zeroCreate output.Size
+            Stages.run stages alone 0 (Span result)
             result
 
     /// <summary>The steps in their order, as in grey, resize(28×28, area).</summary>
-    override _.ToString() =
-        if steps.IsEmpty then
-            "identity"
-        else
-            String.Join(", ", List.map PreprocessingStep.describe steps)
+    override _.ToString() = PreprocessingStep.describeAll steps
 
     /// <summary>True where both have the same steps.</summary>
     member _.Equals(other: Preprocessing | null) =

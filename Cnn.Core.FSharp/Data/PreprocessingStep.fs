@@ -1,41 +1,3 @@
-namespace Cnn
-
-open System
-open System.Collections.Generic
-open Cnn.FSharp
-
-/// <summary>Mean and standard deviation of the pixels of each channel.</summary>
-/// <remarks>Immutable.</remarks>
-[<NoEquality; NoComparison>]
-type ChannelStatistics = {
-    /// <summary>Mean of each channel.</summary>
-    Mean: IReadOnlyList<float>
-    /// <summary>Standard deviation of each channel, over the whole population of pixels.</summary>
-    Deviation: IReadOnlyList<float>
-} with
-
-    /// Over all pictures, in double precision.
-    static member internal Of(dataset: Dataset) : ChannelStatistics =
-        let channels = dataset.Shape[dataset.Shape.Rank - 1]
-        let picture = Array.zeroCreate<float32> dataset.Shape.Size
-        let count = max 1.0 (float dataset.Count * float (dataset.Shape.Size / channels))
-
-        let mean (value: int -> float -> float) =
-            let sums = Array.zeroCreate<float> channels
-
-            for i in 0 .. dataset.Count - 1 do
-                dataset.Read(i, Span picture)
-
-                for p in 0 .. picture.Length - 1 do
-                    let c = p % channels
-                    sums[c] <- sums[c] + value c (float picture[p])
-
-            sums |> Array.map (fun sum -> sum / count)
-
-        let means = mean (fun _ x -> x)
-        let variances = mean (fun c x -> (x - means[c]) * (x - means[c]))
-        { Mean = means; Deviation = Array.map sqrt variances }
-
 namespace Cnn.FSharp
 
 open System
@@ -68,7 +30,7 @@ module internal PreprocessingStep =
 
     let private misfit step expected (shape: Shape) cure = raise (ShapeException(step, expected, string shape, cure))
 
-    let private refuse (why: string) = raise (ArgumentException why)
+    let private refuse (why: string) : 'R = raise (ArgumentException why)
 
     /// The step, or what is wrong with its numbers.
     let check step =
@@ -80,10 +42,11 @@ module internal PreprocessingStep =
             refuse "Normalising needs a mean and a deviation for each channel."
         | Normalize(mean, deviation) when not (finite mean && finite deviation && List.forall ((<=) 0.0) deviation) ->
             refuse "Means must be finite, and deviations finite and not negative."
-        | Resize(_, _, method) when method <> Resampling.Area && method <> Resampling.Bilinear ->
-            refuse "There is no such way of resizing."
         | Resize(height, width, _)
         | Pad(height, width) when height < 1 || width < 1 -> refuse "Height and width must be at least 1."
+        | Resize(_, _, method) ->
+            Words.defined (nameof method) method
+            step
         | _ -> step
 
     let private picture step (shape: Shape) =
@@ -174,33 +137,23 @@ module internal PreprocessingStep =
         | Resize(height, width, method) -> resize height width method shape
         | Pad(height, width) -> pad height width shape
 
-    /// All steps for pictures of a shape.
-    let stages (shape: Shape) steps =
+    /// Whether a step leaves pictures of a shape as they are.
+    let private isIdle (shape: Shape) step =
+        match step with
+        | Grey -> shape[2] = 1
+        | Resize(height, width, _)
+        | Pad(height, width) -> shape[0] = height && shape[1] = width
+        | Scale _
+        | Normalize _ -> false
+
+    /// The shape that all steps make of pictures of a shape, and those of the steps that change them.
+    let stages (shape: Shape) steps : Shape * Stage[] =
         let stage shape step =
             let bound = bind shape step
-            bound, bound.Output
+            (if isIdle shape step then None else Some bound), bound.Output
 
-        steps |> List.mapFold stage shape |> fst |> Array.ofList
-
-    /// Runs the stages, at least one, on a picture of a data set; all memory is pooled.
-    let run (stages: Stage[]) (dataset: Dataset) index (destination: Span<float32>) =
-        let shape = dataset.Shape
-        let size = stages |> Array.fold (fun most stage -> max most stage.Output.Size) shape.Size
-        use first = new Rented<float32>(size)
-        use second = new Rented<float32>(size)
-        let mutable here, there = first.Array, second.Array
-        let mutable length = shape.Size
-        dataset.Read(index, Span(here, 0, length))
-
-        for i in 0 .. stages.Length - 2 do
-            let next = stages[i].Output.Size
-            stages[i].Map.Invoke(ReadOnlySpan(here, 0, length), Span(there, 0, next))
-            let used = here
-            here <- there
-            there <- used
-            length <- next
-
-        (Array.last stages).Map.Invoke(ReadOnlySpan(here, 0, length), destination)
+        let bound, output = List.mapFold stage shape steps
+        output, bound |> List.choose id |> Array.ofList
 
     /// How large pixels become that are at most so large.
     let magnitude most step =
@@ -224,3 +177,43 @@ module internal PreprocessingStep =
         | Grey -> "grey"
         | Resize(height, width, method) -> "resize(" + string height + "×" + string width + ", " + name method + ")"
         | Pad(height, width) -> "pad(" + string height + "×" + string width + ")"
+
+    /// The steps in their order, as in grey, resize(28×28, area).
+    let describeAll steps =
+        if List.isEmpty steps then
+            "identity"
+        else
+            String.Join(", ", List.map describe steps)
+
+    /// What was done to pictures, in words.
+    let private history steps = if List.isEmpty steps then "raw" else "preprocessed by " + describeAll steps
+
+    /// Refuses pictures that were not preprocessed as others are.
+    let requireAlike what (wanted: PreprocessingStep list) (found: PreprocessingStep list) =
+        if found <> wanted then
+            refuse (
+                "The "
+                + what
+                + " must be "
+                + history wanted
+                + ", as those beside them, but are "
+                + history found
+                + ". Preprocess both alike."
+            )
+
+    /// What is left of the steps that a network's pictures take, where some are done.
+    let remaining (wanted: PreprocessingStep list) (found: PreprocessingStep list) =
+        let rec after wanted' found' =
+            match wanted', found' with
+            | rest, [] -> rest
+            | next :: rest, step :: steps when next = step -> after rest steps
+            | _ ->
+                refuse (
+                    "The pictures must be raw, or "
+                    + history wanted
+                    + ", but are "
+                    + history found
+                    + ". Give them as they were loaded: the model's preprocessing is applied by itself."
+                )
+
+        after wanted found

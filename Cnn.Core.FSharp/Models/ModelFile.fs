@@ -27,7 +27,7 @@ type SavedModel<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = 
     Network: Network<'T>
     /// <summary>A name for each output, and for both sides of a single one.</summary>
     ClassNames: IReadOnlyList<string>
-    /// <summary>What is done to pictures before the network sees them.</summary>
+    /// <summary>What is done to raw pictures before the network sees them: <c>Dataset.prepare</c> does what is left of it.</summary>
     Preprocessing: Preprocessing
     /// <summary>Of the first weights, where it is known.</summary>
     Seed: int option
@@ -53,6 +53,13 @@ type SavedModel<'T when 'T: struct and 'T :> IBinaryFloatingPointIeee754<'T>> = 
 
     /// <summary>The same with another network of the same outputs.</summary>
     member this.With(network: Network<'T>) = { this with Network = network }
+
+    /// <summary>The same about to learn from pictures: where it has no preprocessing, with what was done to them.</summary>
+    member this.For(dataset: Dataset) =
+        if this.Preprocessing.Steps.IsEmpty then
+            { this with Preprocessing = Preprocessing dataset.Steps }
+        else
+            this
 
     /// <summary>The same with another preprocessing.</summary>
     member this.With(preprocessing: Preprocessing) = { this with Preprocessing = preprocessing }

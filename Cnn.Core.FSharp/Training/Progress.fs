@@ -142,6 +142,9 @@ module internal TrainingChecks =
                     )
                 )
 
+        for validation in datasets.Tail do
+            PreprocessingStep.requireAlike "pictures of the validation set" train.Steps validation.Steps
+
         let first = train.Labels[0]
 
         if Seq.forall ((=) first) train.Labels then
