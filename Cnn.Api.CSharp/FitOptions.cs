@@ -48,7 +48,7 @@ public sealed record FitOptions
     /// <value>Default 0.</value>
     public int Seed { get; init; } = Default.Seed;
 
-    /// <summary>Random changes of the training pictures, anew in each epoch.</summary>
+    /// <summary>Random changes of the training pictures, anew in each epoch: of what the network sees.</summary>
     /// <value>Default none.</value>
     /// <exception cref="ArgumentNullException">It is null.</exception>
     public Augmentation Augmentation
@@ -57,7 +57,7 @@ public sealed record FitOptions
         init => field = value ?? throw new ArgumentNullException(nameof(Augmentation));
     } = Default.Augmentation;
 
-    /// <summary>Evaluated after each epoch.</summary>
+    /// <summary>Evaluated after each epoch; raw, or preprocessed as the training set is.</summary>
     /// <value>Default null: nothing.</value>
     public Dataset? Validation { get; init; }
 

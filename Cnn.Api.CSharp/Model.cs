@@ -79,7 +79,10 @@ public sealed class Model
         FSharp.Summary.format(name, Precision == Precision.Single ? sizeof(float) : sizeof(double), ListModule.OfSeq(Layers));
 
     /// <summary>The same model on another number of threads.</summary>
-    /// <param name="threads">At least 1; a new model uses as many as the machine has processors.</param>
+    /// <param name="threads">
+    /// At least 1; more than <see cref="ParallelScheduler.MostThreads"/> count as that many. A new model uses as many as the
+    /// machine has processors.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException">Less than one thread.</exception>
     public Model WithThreads(int threads) => new(_engine.On(new ParallelScheduler(threads)));
 
