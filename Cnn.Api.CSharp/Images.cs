@@ -9,11 +9,11 @@ public static class Images
     {
         /// <summary>The picture in a file, whatever its ending: its first bytes tell the format.</summary>
         /// <param name="path">The file.</param>
-        /// <param name="codecs">The formats that there can be; default null: <see cref="ImageCodecs.Default"/>.</param>
+        /// <param name="codecs">The formats that there can be; default null: <see cref="ImageFormats.All"/>.</param>
         /// <exception cref="IOException">The file is missing or cannot be read.</exception>
         /// <exception cref="DataFormatException">The file is no sound picture of any of the formats.</exception>
         public static Image Load(string path, IEnumerable<IImageCodec>? codecs = null) =>
-            FSharp.Image.loadWith(codecs ?? ImageCodecs.Default, path);
+            FSharp.Image.loadWith(codecs ?? ImageFormats.All, path);
 
         /// <summary>Many pictures on one, row by row on white paper, each with a line of words under it, in capitals.</summary>
         /// <param name="columns">Pictures in a row, at least 1.</param>

@@ -171,7 +171,7 @@ internal static class DataSources
     /// </summary>
     private static (Dataset Train, Dataset Test) Folder(string directory, Loading loading)
     {
-        var options = new ImageFolderOptions(loading.Input[0], loading.Input[1], loading.Input[2]);
+        var options = new ImageFolderOptions(loading.Input[0], loading.Input[1], loading.Input[2], codecs: ImageFormats.All);
         var hasParts = new[] { "train", "test" }.All(part => Directory.Exists(Path.Combine(directory, part)));
         return hasParts
             ? Both(FSharp.ImageFolder.loadSplit(loading.Scheduler, options, directory, loading.Token))

@@ -91,6 +91,7 @@ let private formats = [
     Formats.FolderLaws.tests
     Formats.JpegLaws.tests
     Formats.JpegRefusalLaws.tests
+    Formats.OtherPictureLaws.tests
     Formats.CifarLaws.tests
     Formats.MatFileLaws.tests
     Formats.CsvLaws.tests

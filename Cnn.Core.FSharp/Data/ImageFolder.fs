@@ -22,7 +22,10 @@ open System.Runtime.InteropServices
 /// <param name="cacheBytes">
 /// The first so many bytes of decoded pictures stay in memory, a byte for each value; default 256 MiB, 0 for none.
 /// </param>
-/// <param name="codecs">The formats that there can be; default <see cref="P:Cnn.ImageCodecs.Default"/>.</param>
+/// <param name="codecs">
+/// The formats that there can be; default null: all that the door reads, which is <see cref="P:Cnn.ImageCodecs.Default"/> for
+/// this half of the library.
+/// </param>
 /// <exception cref="T:System.ArgumentException">
 /// No picture has such a shape, channels other than 1 or 3, no such method, a negative cache, or pictures to be left out that
 /// are not checked.
@@ -55,9 +58,9 @@ type ImageFolderOptions
                 ArgumentException("Unreadable pictures can only be left out if they are checked.", nameof onUnreadable)
             )
 
-    let codecs: IReadOnlyList<IImageCodec> =
+    let codecs: IReadOnlyList<IImageCodec> | null =
         match codecs with
-        | null -> ImageCodecs.Default
+        | null -> null
         | codecs -> Array.AsReadOnly(Array.ofSeq codecs)
 
     /// <summary>Height×width×channels of every picture.</summary>
@@ -75,8 +78,19 @@ type ImageFolderOptions
     /// <summary>Most bytes of decoded pictures that stay in memory.</summary>
     member _.CacheBytes = cacheBytes
 
-    /// <summary>The formats that there can be.</summary>
+    /// <summary>The formats that there can be, or null for all that the door reads.</summary>
     member _.Codecs = codecs
+
+    /// <summary>The same, for these formats where none are given.</summary>
+    member this.WithDefault(others: IEnumerable<IImageCodec>) =
+        ArgumentNullException.ThrowIfNull(others, nameof others)
+
+        let codecs: IEnumerable<IImageCodec> =
+            match codecs with
+            | null -> others
+            | codecs -> codecs
+
+        ImageFolderOptions(height, width, channels, method, checks, onUnreadable, cacheBytes, codecs)
 
 namespace Cnn.FSharp
 
@@ -101,7 +115,12 @@ module ImageFolder =
 
     /// A picture of the file in the size and the colours of the options.
     let private decode (options: ImageFolderOptions) path =
-        let image = Image.loadWith options.Codecs path
+        let codecs =
+            match options.Codecs with
+            | null -> ImageCodecs.Default
+            | codecs -> codecs
+
+        let image = Image.loadWith codecs path
         let colours = if options.Shape[2] = 1 then Image.toGrey image else Image.toRgb image
         (Image.resize options.Method options.Shape[0] options.Shape[1] colours).Pixels
 

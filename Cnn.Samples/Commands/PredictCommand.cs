@@ -17,7 +17,7 @@ internal static class PredictCommand
         {
             HelpName = "PICTURE",
             Arity = ArgumentArity.OneOrMore,
-            Description = $"Files of pictures: {string.Join(", ", ImageCodecs.Default.Select(codec => codec.Name))}.",
+            Description = $"Files of pictures: {string.Join(", ", ImageFormats.All.Select(codec => codec.Name))}.",
         };
         var json = Arguments.Json();
         var command = new Command("predict", "Says what pictures show, the most probable class first.") { pictures, file, json };
