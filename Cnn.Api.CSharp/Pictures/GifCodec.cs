@@ -11,7 +11,10 @@ namespace Cnn.Fluent;
 /// </remarks>
 public sealed class GifCodec : IImageCodec
 {
-    private const byte Extension = 0x21, GraphicControl = 0xF9, ImageDescriptor = 0x2C, Trailer = 0x3B;
+    private const byte Extension = 0x21, GraphicControl = 0xF9, ImageDescriptor = 0x2C, Trailer = 0x3B, Interlaced = 0x40;
+
+    /// <summary>Of a frame.</summary>
+    private const int PackedFields = 9;
 
     private static readonly GifDecoder Decoder = new() { IgnoreMetadata = true, DecodingMode = FrameDecodingMode.First };
 
@@ -26,13 +29,34 @@ public sealed class GifCodec : IImageCodec
     {
         var reader = new FileBytes(file, bytes);
         var (screen, control, frame, isGrey) = Parts(reader);
-        var opaque = Read([.. screen, .. frame, Trailer], isGrey ? 1 : 3);
-        // The decoder leaves out transparent pixels, of which PNG keeps the colours.
-        return control is [_, _, _, var packed, ..] && (packed & 1) == 1
-            ? WithAlpha(opaque, Read([.. screen, .. control, .. frame, Trailer], 4))
-            : opaque;
+        // The decoder loses its way in interlaced frames of less than 5 rows: it is shown the rows as they are stored.
+        var isInterlaced = (frame[PackedFields] & Interlaced) != 0;
+        frame[PackedFields] &= unchecked((byte)~Interlaced);
+        var picture = Read([.. screen, .. frame, Trailer], isGrey ? 1 : 3);
+        // It leaves out transparent pixels, of which PNG keeps the colours.
+        if (control is [_, _, _, var packed, ..] && (packed & 1) == 1)
+        {
+            picture = WithAlpha(picture, Read([.. screen, .. control, .. frame, Trailer], 4));
+        }
+
+        return isInterlaced ? InOrder(picture) : picture;
 
         Image Read(byte[] still, int channels) => ImageSharpReader.Read<Rgba32>(reader, Name, Decoder, still, pixel => pixel, channels);
+    }
+
+    /// <summary>The rows of four passes: every 8th, those between, every 4th and every 2nd. GIF 89a (1990), appendix E.</summary>
+    private static Image InOrder(Image stored)
+    {
+        var length = stored.Width * stored.Channels;
+        var pixels = new byte[stored.Height * length];
+        var rows = new[] { (0, 8), (4, 8), (2, 4), (1, 2) }
+            .SelectMany(pass => Enumerable.Range(0, stored.Height).Where(row => row % pass.Item2 == pass.Item1));
+        foreach (var (index, row) in rows.Index())
+        {
+            stored.Pixels.Span.Slice(index * length, length).CopyTo(pixels.AsSpan(row * length));
+        }
+
+        return Image.Of(stored.Height, stored.Width, stored.Channels, pixels);
     }
 
     /// <summary>The colours of one picture and the last channel of another.</summary>

@@ -25,7 +25,11 @@ let private webp isLossless (image: Image) =
 
     let encoder =
         SixLabors.ImageSharp.Formats.Webp.WebpEncoder(
-            FileFormat = (if isLossless then SixLabors.ImageSharp.Formats.Webp.WebpFileFormatType.Lossless else format),
+            FileFormat =
+                (if isLossless then
+                     SixLabors.ImageSharp.Formats.Webp.WebpFileFormatType.Lossless
+                 else
+                     format),
             Quality = 60
         )
 
@@ -40,20 +44,23 @@ let private webp isLossless (image: Image) =
     target.ToArray()
 
 let private size (p: Planes) = p.ImageSize.Height, p.ImageSize.Width
-let private number (value: int) = (let bytes = Array.zeroCreate 4 in BinaryPrimitives.WriteInt32LittleEndian(Span bytes, value); bytes)
+
+let private number (value: int) =
+    (let bytes = Array.zeroCreate 4 in
+     BinaryPrimitives.WriteInt32LittleEndian(Span bytes, value)
+     bytes)
 
 /// The chunk of colours of a WebP file, among others.
 let private extended (before: (string * byte[]) list) (file: byte[]) (after: (string * byte[]) list) =
     let chunk (name: string, data: byte[]) =
-        Array.concat [
-            Text.Encoding.ASCII.GetBytes name
-            number data.Length
-            data
-            Array.zeroCreate (data.Length % 2)
-        ]
+        Array.concat [ Text.Encoding.ASCII.GetBytes name; number data.Length; data; Array.zeroCreate (data.Length % 2) ]
 
     let chunks =
-        Array.concat [ Array.collect chunk (Array.ofList before); Array.skip 12 file; Array.collect chunk (Array.ofList after) ]
+        Array.concat [
+            Array.collect chunk (Array.ofList before)
+            Array.skip 12 file
+            Array.collect chunk (Array.ofList after)
+        ]
 
     Array.concat [ "RIFF"B; number (chunks.Length + 4); "WEBP"B; chunks ]
 
@@ -120,7 +127,10 @@ let private tiffs = [
 let private webps = [
     webp false (drawn 1 (19, 33))
     webp false (plain 1024 1024 [| 1uy; 2uy; 3uy |])
-    extended [ "VP8X", [| 16uy; 0uy; 0uy; 0uy; 4uy; 0uy; 0uy; 3uy; 0uy; 0uy |]; "ALPH", Array.zeroCreate 21 ] (webp false (drawn 2 (4, 5))) []
+    extended
+        [ "VP8X", [| 16uy; 0uy; 0uy; 0uy; 4uy; 0uy; 0uy; 3uy; 0uy; 0uy |]; "ALPH", Array.zeroCreate 21 ]
+        (webp false (drawn 2 (4, 5)))
+        []
 ]
 
 let private samples = [ "BMP", bmps; "GIF", gifs; "TIFF", tiffs; "WebP", webps ]
@@ -135,8 +145,7 @@ let private tagged tag (change: int -> (int * byte[]) list) (file: byte[]) =
     let directory = BinaryPrimitives.ReadInt32LittleEndian(ReadOnlySpan(file, 4, 4))
 
     let entry =
-        [ directory + 2 .. 12 .. file.Length - 12 ]
-        |> List.find (fun at -> file[at .. at + 1] = short tag)
+        [ directory + 2 .. 12 .. file.Length - 12 ] |> List.find (fun at -> file[at .. at + 1] = short tag)
 
     patched (change entry) file
 
@@ -167,10 +176,12 @@ let private impossible = [
     "BMP without rows", patched [ 22, number 0 ] bmp
     "BMP with less pixels than it claims", patched [ 22, number 8 ] bmp
     "BMP of another header", patched [ 14, number 41 ] bmp
-    "BMP with a palette of 257 colours", patched [ 46, number 257 ] (Bmp.write (Bmp.draw 3 (7, 9) false false (40, 8, 0)))
+    "BMP with a palette of 257 colours",
+    patched [ 46, number 257 ] (Bmp.write (Bmp.draw 3 (7, 9) false false (40, 8, 0)))
     "GIF without a frame", patched [ 13 + 48 + 9, [| 0x3Buy |] ] gif
     "GIF with codes of 9 bits", patched [ 13 + 48 + 9 + 10, [| 9uy |] ] gif
-    "GIF without colours", Gif.write (Gif.draw 3 (7, 9) false None (16, true, false)) |> patched [ 13 + 9 + 9, [| 0uy |] ]
+    "GIF without colours",
+    Gif.write (Gif.draw 3 (7, 9) false None (16, true, false)) |> patched [ 13 + 9 + 9, [| 0uy |] ]
     "TIFF with strips of no rows", tagged 278 (value 0) grey
     "TIFF with a tag of another type", tagged 259 (fun entry -> [ entry + 2, short 4 ]) grey
     "TIFF with a strip outside the file", tagged 273 (fun entry -> [ entry + 8, number 100000 ]) grey
@@ -208,12 +219,14 @@ let tests =
             let frames = [ for i in 0..2 -> Gif.draw (p.Seed + i) (size p) false None (16, i = 2, false) ]
             exact (view (Gif.expected frames.Head)) (view (decode (Gif.animation frames))))
 
-        testProperty "TIFF of every kind of pixel, coding, byte order and strip is read as the format says" (fun (p: Planes) ->
-            all [
-                for kind in Tiff.kinds do
-                    let tiff = Tiff.draw p.Seed (size p) kind
-                    exact (view (Tiff.expected tiff)) (view (decode (Tiff.write tiff)))
-            ])
+        testProperty
+            "TIFF of every kind of pixel, coding, byte order and strip is read as the format says"
+            (fun (p: Planes) ->
+                all [
+                    for kind in Tiff.kinds do
+                        let tiff = Tiff.draw p.Seed (size p) kind
+                        exact (view (Tiff.expected tiff)) (view (decode (Tiff.write tiff)))
+                ])
 
         testProperty "a TIFF file is turned upright as its tag 274 says" (fun (p: Planes) ->
             all [
@@ -243,7 +256,7 @@ let tests =
             let expected = view (plain read.Height read.Width colour)
             same (size p) (read.Height, read.Width) .&. within (fun _ -> 8.0) expected (view read))
 
-        testTheory "a file that ends early is refused, or has the whole picture" samples (fun (_: string, files) ->
+        testEach "a file that ends early is refused, or has the whole picture" samples fst (fun (_, files) ->
             for file in files do
                 let whole = (decode file).Pixels.ToArray()
 
@@ -257,7 +270,8 @@ let tests =
             let error = refusal file
             Assert.That(error.Message, both (containing name) (containing "not supported")))
 
-        testEach "what cannot be is refused" impossible fst (fun (_, file) -> Assert.That((refusal file).File, equalTo "file"))
+        testEach "what cannot be is refused" impossible fst (fun (_, file) ->
+            Assert.That((refusal file).File, equalTo "file"))
 
         testSequenced (
             testCase "sizes are checked before memory is taken" (fun () ->
@@ -267,7 +281,7 @@ let tests =
                     Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, lessThan 1000000L, name))
         )
 
-        testTheory "damaged files give a picture or a DataFormatException" samples (fun (_: string, files) ->
+        testEach "damaged files give a picture or a DataFormatException" samples fst (fun (_, files) ->
             Fuzzing.survives files (fun bytes -> decode bytes |> ignore))
 
         testCase "the C# half reads every format, the F# half those of its own" (fun () ->
@@ -294,20 +308,20 @@ let tests =
                 let unknown = refusal [| 0uy |]
                 Assert.That(unknown.Expected, endingWith "JPEG, PNG, Netpbm, GIF, BMP, TIFF, WebP")))
 
-        // Pillow reads RLE4 otherwise than its specification says, and widens 5 bits by truncation.
+        // Pillow reads RLE4 and planes of 16 bits otherwise than their specifications say, and widens 5 bits by truncation.
         testCase "pictures are as Pillow reads them, its own files and ours" (fun () ->
             let ours = [
-                for kind in Bmp.kinds do
-                    if kind <> (40, 4, 2) && kind <> (108, 4, 2) && kind <> (124, 4, 2) then
-                        let _, bits, _ = kind
-
-                        if bits <> 16 then
-                            Bmp.write (Bmp.draw 5 (7, 9) false false kind)
+                for header, bits, coding in Bmp.kinds do
+                    if coding <> 2 && bits <> 16 then
+                        Bmp.write (Bmp.draw 5 (7, 9) false false (header, bits, coding))
                 for kind in Gif.kinds do
                     Gif.write (Gif.draw 5 (9, 7) false None kind)
                     Gif.write (Gif.draw 5 (9, 7) false (Some 1) kind)
                 for seed, kind in Seq.indexed Tiff.kinds do
-                    Tiff.write (Tiff.draw seed (7, 9) kind)
+                    let tiff = Tiff.draw seed (7, 9) kind
+
+                    if not tiff.IsPlanar || tiff.Depth = 8 then
+                        Tiff.write tiff
                 yield! List.truncate 2 webps
             ]
 
@@ -318,12 +332,18 @@ let tests =
                     for i, file in Seq.indexed ours do
                         File.WriteAllBytes(Path.Combine(folder, "ours-" + string i), file))
                 (fun folder _ ->
-                    let wanted = Directory.GetFiles(folder, "*.channels-*")
-                    Assert.That(wanted.Length, atLeast (ours.Length + 40))
+                    let judged = Directory.GetFiles(folder, "*.channels-*")
+                    // White as zero of 16 bits is none of Pillow's kinds.
+                    Assert.That(judged.Length, atLeast (ours.Length - 4 + 40))
 
-                    for path in wanted do
-                        let name, channels = path[.. path.Length - 12], int path[path.Length - 1 ..]
-                        let found = Images.Load name
-                        let pixels = if channels = 3 then found.ToRgb().Pixels else found.Pixels
-                        Assert.That(pixels.ToArray() = File.ReadAllBytes path, name)))
+                    let wrong = [
+                        for path in judged do
+                            let found = Images.Load path[.. path.Length - 12]
+                            let pixels = if path.EndsWith '3' then found.ToRgb().Pixels else found.Pixels
+
+                            if pixels.ToArray() <> File.ReadAllBytes path then
+                                Path.GetFileName path
+                    ]
+
+                    Assert.That(wrong, isEmpty)))
     ]

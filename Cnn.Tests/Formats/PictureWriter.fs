@@ -23,11 +23,7 @@ let private pack bits (row: int[]) =
 
     row
     |> Array.chunkBySize perByte
-    |> Array.map (fun values ->
-        values
-        |> Seq.mapi (fun i v -> v <<< (8 - bits * (i + 1)))
-        |> Seq.sum
-        |> byte)
+    |> Array.map (fun values -> values |> Seq.mapi (fun i v -> v <<< (8 - bits * (i + 1))) |> Seq.sum |> byte)
 
 /// Runs of up to five values: whether all are equal, and the values.
 let private runs (row: int[]) = row |> Array.chunkBySize 5 |> Array.map (fun run -> Seq.forall ((=) run[0]) run, run)
@@ -106,8 +102,10 @@ module Bmp =
 
         let row (values: int[]) =
             let bytes =
-                if b.Bits < 8 then pack b.Bits values
-                else Array.collect (little (b.Bits / 8)) values
+                if b.Bits < 8 then
+                    pack b.Bits values
+                else
+                    Array.collect (little (b.Bits / 8)) values
 
             Array.append bytes (Array.zeroCreate ((4 - bytes.Length % 4) % 4))
 
@@ -122,7 +120,8 @@ module Bmp =
 
         let colours =
             b.Palette
-            |> Array.collect (fun rgb -> if b.Header = 12 then Array.rev rgb else Array.append (Array.rev rgb) [| 0uy |])
+            |> Array.collect (fun rgb ->
+                if b.Header = 12 then Array.rev rgb else Array.append (Array.rev rgb) [| 0uy |])
 
         let header =
             if b.Header = 12 then
@@ -159,9 +158,7 @@ module Bmp =
             elif b.Bits = 16 then
                 [| for shift in [ 10; 5; 0 ] -> (let v = value >>> shift &&& 31 in byte (v <<< 3 ||| (v >>> 2))) |]
             else
-                [|
-                    for shift in [ 16; 8; 0 ] @ (if b.Coding = 3 then [ 24 ] else []) -> byte (value >>> shift)
-                |]
+                [| for shift in [ 16; 8; 0 ] @ (if b.Coding = 3 then [ 24 ] else []) -> byte (value >>> shift) |]
 
         let pixels = Array.map pixel b.Values
         Image.Of(height, width, pixels[0].Length, ReadOnlySpan(Array.concat pixels))
@@ -206,7 +203,9 @@ module Gif =
         let bits = codes |> Array.collect (fun code -> Array.init (size + 1) (fun i -> code >>> i &&& 1))
 
         let bytes =
-            bits |> Array.chunkBySize 8 |> Array.map (fun eight -> eight |> Seq.mapi (fun i b -> b <<< i) |> Seq.sum |> byte)
+            bits
+            |> Array.chunkBySize 8
+            |> Array.map (fun eight -> eight |> Seq.mapi (fun i b -> b <<< i) |> Seq.sum |> byte)
 
         [|
             byte size
@@ -222,7 +221,10 @@ module Gif =
 
         let order =
             if g.IsInterlaced then
-                [ for start, step in [ 0, 8; 4, 8; 2, 4; 1, 2 ] do yield! [ start..step .. height - 1 ] ]
+                [
+                    for start, step in [ 0, 8; 4, 8; 2, 4; 1, 2 ] do
+                        yield! [ start..step .. height - 1 ]
+                ]
             else
                 [ 0 .. height - 1 ]
 
@@ -329,9 +331,7 @@ module Tiff =
             257
         |]
 
-        codes
-        |> Array.collect (fun code -> Array.init 9 (fun i -> code >>> (8 - i) &&& 1))
-        |> pack 1
+        codes |> Array.collect (fun code -> Array.init 9 (fun i -> code >>> (8 - i) &&& 1)) |> pack 1
 
     let private deflate (data: byte[]) =
         use target = new MemoryStream()
@@ -354,12 +354,15 @@ module Tiff =
     let private encode (t: Tiff) (samples: int) (row: int[]) =
         let differences =
             if t.Predicts then
-                row |> Array.mapi (fun i v -> if i < samples then v else (v - row[i - samples]) &&& ((1 <<< t.Depth) - 1))
+                row
+                |> Array.mapi (fun i v -> if i < samples then v else (v - row[i - samples]) &&& ((1 <<< t.Depth) - 1))
             else
                 row
 
-        if t.Depth = 16 then Array.collect (bytesOf t.IsBigEndian 2) differences
-        else pack t.Depth differences
+        if t.Depth = 16 then
+            Array.collect (bytesOf t.IsBigEndian 2) differences
+        else
+            pack t.Depth differences
 
     let write (t: Tiff) =
         let height, width = t.Extent
@@ -367,7 +370,10 @@ module Tiff =
 
         let planes =
             if t.IsPlanar then
-                [ for s in 0 .. t.Samples - 1 -> 1, [| for row in rows -> [| for x in 0 .. width - 1 -> row[x * t.Samples + s] |] |] ]
+                [
+                    for s in 0 .. t.Samples - 1 ->
+                        1, [| for row in rows -> [| for x in 0 .. width - 1 -> row[x * t.Samples + s] |] |]
+                ]
             else
                 [ t.Samples, rows ]
 
@@ -401,7 +407,12 @@ module Tiff =
             if t.Predicts then
                 317, short, [| 2 |]
             if t.Photometric = 3 then
-                320, short, [| for c in 0..2 do for colour in t.Map -> 257 * int colour[c] |]
+                320,
+                short,
+                [|
+                    for c in 0..2 do
+                        for colour in t.Map -> 257 * int colour[c]
+                |]
             if t.Samples = 4 then
                 338, short, [| 2 |]
         ]

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 folder = Path(sys.argv[1])
 colours = Image.new("RGB", (37, 29))
@@ -38,7 +38,10 @@ colours.save(folder / "turned.webp", exif=exif)
 alpha.save(folder / "alpha.webp", quality=60)
 
 for path in list(folder.iterdir()):
-    image = Image.open(path)
+    try:
+        image = Image.open(path)
+    except UnidentifiedImageError:
+        continue
     mode = image.mode
     if image.format == "WEBP":
         image = ImageOps.exif_transpose(image).convert("RGB")
