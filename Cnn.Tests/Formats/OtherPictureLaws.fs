@@ -345,5 +345,5 @@ let tests =
                                 Path.GetFileName path
                     ]
 
-                    Assert.That(wrong, isEmpty)))
+                    Assert.That(wrong, isEmpty, String.Join(", ", wrong))))
     ]
