@@ -3,8 +3,9 @@ namespace Cnn.Fluent;
 /// <summary>Folders of pictures with a sub-folder for each class, decoded when they are read.</summary>
 /// <remarks>
 /// The classes are the sub-folders, in the order of their names' code units, and the pictures of each are its files, likewise.
-/// A file's ending says nothing: its first bytes tell the format, one of <see cref="ImageFormats.All"/> where the options name none. Hidden files and folders (whose names begin with a dot), files
-/// beside the sub-folders and folders below them are not looked at; every other file must be a picture. Links are followed.
+/// A file's ending says nothing: its first bytes tell the format, one of <see cref="ImageFormats.All"/> where the options name
+/// none. Hidden files and folders (whose names begin with a dot), files beside the sub-folders and folders below them are not
+/// looked at; every other file must be a picture. Links are followed.
 /// </remarks>
 public static class ImageFolder
 {

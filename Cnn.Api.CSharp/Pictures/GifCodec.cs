@@ -107,15 +107,17 @@ public sealed class GifCodec : IImageCodec
         var (wide, high) = (file.UInt16(at + 5, "a frame"), file.UInt16(at + 7, "a frame"));
         if ((left, top, wide, high) != (0, 0, width, height) || wide == 0 || high == 0)
         {
-            throw file.Unsupported(at + 1, $"a frame that fills the screen of {height}×{width}", $"{high}×{wide} pixels from row {top} and column {left} on");
+            var found = $"{high}×{wide} pixels from row {top} and column {left} on";
+            throw file.Unsupported(at + 1, $"a frame that fills the screen of {height}×{width}", found);
         }
 
         var own = Table(file, at + 10, file.Byte(at + 9, "the packed fields"));
         var palette = own.IsEmpty ? colors : own;
         var data = at + 10 + own.Length;
-        if (palette.IsEmpty || file.Byte(data, "the size of codes") is < 2 or > 8)
+        var bits = file.Byte(data, "the size of codes");
+        if (palette.IsEmpty || bits is < 2 or > 8)
         {
-            throw file.Refusal(data, "a palette, and codes of 2 to 8 bits", $"{palette.Length / 3} colours, and {file.Byte(data, "the size of codes")} bits");
+            throw file.Refusal(data, "a palette, and codes of 2 to 8 bits", $"{palette.Length / 3} colours, and {bits} bits");
         }
 
         var end = AfterBlocks(file, data + 1);

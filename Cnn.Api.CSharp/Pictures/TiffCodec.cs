@@ -50,8 +50,9 @@ public sealed class TiffCodec : IImageCodec
         var directory = new TiffDirectory(file, bytes);
         var samples = CheckPixels(directory);
         var rows = CheckStrips(directory, samples);
-        return ImageSharpReader.Read<Rgba64>(
-            directory.File, Name, Decoder, Checked(directory, bytes.ToArray(), rows, samples), HighBytes, directory.Value(Photometric) < 2 ? 1 : samples == 4 ? 4 : 3, directory.UprightBy);
+        var seen = Checked(directory, bytes.ToArray(), rows, samples);
+        var channels = directory.Value(Photometric) < 2 ? 1 : Math.Max(samples, 3);
+        return ImageSharpReader.Read<Rgba64>(directory.File, Name, Decoder, seen, HighBytes, channels, directory.UprightBy);
     }
 
     private static Rgba32 HighBytes(Rgba64 pixel) => new((byte)(pixel.R >> 8), (byte)(pixel.G >> 8), (byte)(pixel.B >> 8), (byte)(pixel.A >> 8));
@@ -78,7 +79,8 @@ public sealed class TiffCodec : IImageCodec
         var (photometric, samples) = (tags.Value(Photometric), tags.Value(Samples, 1));
         Require(Photometric, Kinds.TryGetValue((photometric, samples), out var allowed), "grey, a palette, RGB or RGBA");
         var bits = tags.Values(Bits);
-        Require(Bits, bits.Length == samples && bits.All(b => b == bits[0]) && allowed!.Contains(bits[0]), $"{samples} samples of {string.Join(" or ", allowed!)} bits");
+        var areEqual = bits.Length == samples && bits.All(b => b == bits[0]);
+        Require(Bits, areEqual && allowed!.Contains(bits[0]), $"{samples} samples of {string.Join(" or ", allowed!)} bits");
         Require(SampleFormat, tags.Values(SampleFormat, 1).All(format => format == 1), "whole numbers");
         Require(ExtraSamples, samples == 4 ? tags.Values(ExtraSamples) is [1 or 2] : tags.Values(ExtraSamples) is [], "no extra sample but alpha");
         Require(Colors, photometric != 3 || tags.Values(Colors).Length == 3 << (int)bits[0], "a palette of all colours");
@@ -104,7 +106,8 @@ public sealed class TiffCodec : IImageCodec
         var strips = (height + (long)rows - 1) / rows * (samples > 1 && tags.Value(Planes, 1) == 2 ? samples : 1);
         if (offsets.Length != strips || counts.Length != strips || counts.Sum(count => (long)count) > tags.File.Length)
         {
-            throw tags.File.Refusal(tags.Place(Offsets) ?? tags.End, $"{strips} strips within the file", $"{offsets.Length} offsets and {counts.Length} lengths");
+            var found = $"{offsets.Length} offsets and {counts.Length} lengths";
+            throw tags.File.Refusal(tags.Place(Offsets) ?? tags.End, $"{strips} strips within the file", found);
         }
 
         foreach (var (offset, count) in offsets.Zip(counts))
