@@ -209,7 +209,7 @@ let tests =
 
             for kind in Enum.GetValues<LossKind>() do
                 for reduction in Enum.GetValues<Reduction>() do
-                    let loss: Loss = { Kind = kind; Reduction = reduction }
+                    let loss = Loss(kind, reduction)
 
                     if loss.Kind <> LossKind.CrossEntropy || reduction <> Reduction.Mean then
                         let other = { start with Loss = Some loss }

@@ -68,7 +68,7 @@ let private settings case = {
         BatchSize = case.BatchSize
         DropLast = case.DropLast
         Seed = case.Seed
-        Loss = Some { Kind = LossKind.CrossEntropy; Reduction = case.Reduction }
+        Loss = Some(Loss(LossKind.CrossEntropy, case.Reduction))
         ClassWeights = if case.IsWeighted then Some weightOf else None
         Validation = Some(validation case)
         Optimizer = optimizer

@@ -73,7 +73,7 @@ let private cases = [
     for units, φ, kinds in heads do
         for kind in kinds do
             for reduction in Enum.GetValues<Reduction>() do
-                units, φ, ({ Kind = kind; Reduction = reduction }: Loss)
+                units, φ, Loss(kind, reduction)
 ]
 
 let private pictures units seed count =

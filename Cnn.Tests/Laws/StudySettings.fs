@@ -222,7 +222,7 @@ let private folder =
 
             // The folder has another name each time.
             (outcome (fun () ->
-                let data = ImageFolder.load (SequentialScheduler()) options folder
+                let data = ImageFolder.load (SequentialScheduler()) options folder Threading.CancellationToken.None
 
                 for name in [ "a"; "b" ] do
                     Directory.Delete(Path.Combine(folder, name), true)
