@@ -42,13 +42,13 @@ for path in list(folder.iterdir()):
         image = Image.open(path)
     except UnidentifiedImageError:
         continue
-    mode = image.mode
-    if image.format == "WEBP":
+    mode, is_webp = image.mode, image.format == "WEBP"
+    if is_webp:
         image = ImageOps.exif_transpose(image).convert("RGB")
     if mode.startswith("I;16"):
         high = 0 if mode.endswith("B") else 1
         pixels, channels = image.tobytes()[high::2], 1
-    elif mode == "RGBA" and image.format != "WEBP" or "transparency" in image.info:
+    elif (mode == "RGBA" and not is_webp) or "transparency" in image.info:
         pixels, channels = image.convert("RGBA").tobytes(), 4
     else:
         pixels, channels = image.convert("RGB").tobytes(), 3
