@@ -4,6 +4,7 @@ module Cnn.Tests.Formats.OtherPictureLaws
 open System
 open System.Buffers.Binary
 open System.IO
+open System.Threading
 open FsCheck.FSharp
 open Expecto
 open Cnn
@@ -300,7 +301,8 @@ let tests =
 
                 let error =
                     Assert.Throws<DataFormatException>(fun () ->
-                        Cnn.FSharp.ImageFolder.load (SequentialScheduler()) options folder |> ignore)
+                        Cnn.FSharp.ImageFolder.load (SequentialScheduler()) options folder CancellationToken.None
+                        |> ignore)
 
                 Assert.That(error.Expected, endingWith "JPEG, PNG, Netpbm")
                 let own = ImageFolderOptions(3, 3, codecs = ImageCodecs.Default)
