@@ -11,6 +11,7 @@ let private laws = [
     Laws.LayerLaws.tests
     Laws.GradientLaws.tests
     Laws.PoolingLaws.tests
+    Laws.SymmetryLaws.tests
     Laws.ActivationLaws.tests
     Laws.BatchNormLaws.tests
     Laws.DropoutLaws.tests

@@ -1,0 +1,242 @@
+/// What happens to a picture happens to its maps: rotations, reflections, shifts, permutations. On integers, hence exact.
+module Cnn.Tests.Laws.SymmetryLaws
+
+open System
+open System.Numerics
+open Expecto
+open FsCheck
+open FsCheck.FSharp
+open Cnn
+open Cnn.FSharp
+open Cnn.Tests.Laws.Closeness
+open Cnn.Tests.Laws.Law
+
+/// A symmetry of the rectangle: reflections of rows and columns after the exchange of both, or not. All eight.
+type private Symmetry = { Swaps: bool; FlipsRows: bool; FlipsColumns: bool }
+
+let private transposition = { Swaps = true; FlipsRows = false; FlipsColumns = false }
+
+let private drawn seed = { Swaps = seed % 2 = 0; FlipsRows = seed / 2 % 2 = 0; FlipsColumns = seed / 4 % 2 = 0 }
+
+/// The tensor of a shape whose element at a position is the tensor's at another.
+let private gather (extents: int list) (source: int list -> int list) (t: Tensor<'T>) =
+    let offset (shape: int list) position = List.fold2 (fun at n i -> at * n + i) 0 shape position
+    let from = List.ofArray (t.Shape.Extents.ToArray())
+
+    let position index =
+        List.foldBack (fun n (rest, position) -> rest / n, rest % n :: position) extents (index, []) |> snd
+
+    Tensor.init (Shape.Of(List.toArray extents)) (fun i -> t.Span[offset from (source (position i))])
+
+/// Turns the plane of an axis and the next one.
+let private turn axis g (t: Tensor<'T>) =
+    let extents = List.ofArray (t.Shape.Extents.ToArray())
+    let rows, columns = extents[axis], extents[axis + 1]
+    let rows, columns = if g.Swaps then columns, rows else rows, columns
+
+    let turned = extents |> List.updateAt axis rows |> List.updateAt (axis + 1) columns
+
+    t
+    |> gather turned (fun at ->
+        let i = if g.FlipsRows then rows - 1 - at[axis] else at[axis]
+        let j = if g.FlipsColumns then columns - 1 - at[axis + 1] else at[axis + 1]
+        let i, j = if g.Swaps then j, i else i, j
+        at |> List.updateAt axis i |> List.updateAt (axis + 1) j)
+
+let private picture g t = turn 1 g t
+let private kernel g t = turn 0 g t
+
+/// Takes along an axis what stands at the places of a list.
+let private take axis (places: int list) (t: Tensor<'T>) =
+    let extents = List.ofArray (t.Shape.Extents.ToArray())
+
+    t
+    |> gather (List.updateAt axis places.Length extents) (fun at -> List.updateAt axis places[at[axis]] at)
+
+/// The window over the turned picture.
+let private turned g (s: Sliding) =
+    let swap (size: Size) = if g.Swaps then { Height = size.Width; Width = size.Height } else size
+    let flip isFlipped (before, after) = if isFlipped then after, before else before, after
+    let rows, columns = s.Pads
+    let rows, columns = if g.Swaps then columns, rows else rows, columns
+    let top, bottom = flip g.FlipsRows rows
+    let left, right = flip g.FlipsColumns columns
+    let size = swap { Height = s.Height; Width = s.Width }
+
+    {
+        s with
+            Height = size.Height
+            Width = size.Width
+            Kernel = swap s.Kernel
+            Stride = swap s.Stride
+            Dilation = swap s.Dilation
+            Padding = Explicit(top, bottom, left, right)
+    }
+
+/// Windows that move by 1 end where the picture ends, from either side.
+let private byOne isValid (s: Sliding) =
+    let s = { s with Stride = Size.Square 1 }
+
+    if isValid s then
+        s
+    else
+        { s with Padding = Valid; Kernel = Size.Square 1; Dilation = Size.Square 1 }
+
+/// y, x̄ and θ̄ of a layer with a set of kernels.
+let private passes (kernels: IKernels<'T>) spec θ (x: Tensor<'T>) (ȳ: Shape -> Tensor<'T>) =
+    let context = { Context.reference Inference with Kernels = kernels }
+    let step = Layer.run context (Layers.ofSpec spec) θ [] x
+    let θ̄, x̄ = step.Pullback(ȳ step.Output.Shape)
+    step.Output, x̄, θ̄
+
+let private everywhere (inFloat: IKernels<float> -> Property) (inFloat32: IKernels<float32> -> Property) =
+    all [
+        for kernels in AllKernels.float -> inFloat kernels |> Prop.label kernels.InstructionSet
+        for kernels in AllKernels.float32 -> inFloat32 kernels |> Prop.label (kernels.InstructionSet + ", float32")
+    ]
+
+let private convolves g (s: Sliding) (kernels: IKernels<'T>) =
+    let x, w = Draw.integers s.Seed (s.Picture.Batch s.Samples), Draw.integers (s.Seed + 1) s.Weights
+    let ȳ shape = Draw.integers (s.Seed + 2) shape
+    let y, x̄, w̄ = passes kernels (LayerSpec.Conv2D s.Conv2D) [ w ] x ȳ
+
+    let y', x̄', w̄' =
+        passes kernels (LayerSpec.Conv2D (turned g s).Conv2D) [ kernel g w ] (picture g x) (fun _ ->
+            picture g (ȳ y.Shape))
+
+    all [ exact (picture g y) y'; exact (picture g x̄) x̄'; exactly (List.map (kernel g) w̄) w̄' ]
+
+let private pools (spec: Pool -> LayerSpec) g (s: Sliding) (kernels: IKernels<'T>) =
+    let x: Tensor<'T> = Draw.distinct s.Seed (s.Picture.Batch s.Samples)
+    let ȳ shape = Draw.integers (s.Seed + 1) shape
+    let y, x̄, _ = passes kernels (spec s.Pool) [] x ȳ
+
+    let y', x̄', _ =
+        passes kernels (spec (turned g s).Pool) [] (picture g x) (fun _ -> picture g (ȳ y.Shape))
+
+    let rounded = 40.0 * unitRoundoff<'T>
+
+    match spec s.Pool with
+    | MaxPool _ -> all [ exact (picture g y) y'; exact (picture g x̄) x̄' ]
+    // Sums of eighths are exact; shares of ȳ are not.
+    | _ -> all [ exact (picture g y) y'; near rounded (picture g x̄) x̄' ]
+
+/// A shuffled list of the numbers below n.
+let private shuffled seed n =
+    let places = [| 0 .. n - 1 |]
+    Random(seed: int).Shuffle places
+    List.ofArray places
+
+let tests =
+    testList "symmetry" [
+        // Wichmann 2018, 1.7, for a quarter turn instead of two; the same for reflections and transposition.
+        testProperty
+            "g(K ⋆ x) = gK ⋆ gx, and x̄ and K̄ likewise, for every rotation and reflection g"
+            (fun (s: Sliding) ->
+                let s, g = byOne Generate.isWindow s, drawn s.Seed
+                everywhere (convolves g s) (convolves g s))
+
+        testProperty "(K ⋆ x)ᵀ = Kᵀ ⋆ xᵀ, and x̄ and K̄ likewise, for any stride" (fun (s: Sliding) ->
+            everywhere (convolves transposition s) (convolves transposition s))
+
+        testProperty "pooling a turned picture = turning the pooled one, and x̄ likewise" (fun (Pooled s) ->
+            let s, g = byOne Generate.isPooling s, drawn s.Seed
+
+            all [ for spec in [ MaxPool; AveragePool ] -> everywhere (pools spec g s) (pools spec g s) ])
+
+        testProperty "pooling a transposed picture = transposing the pooled one, for any stride" (fun (Pooled s) ->
+            all [
+                for spec in [ MaxPool; AveragePool ] ->
+                    everywhere (pools spec transposition s) (pools spec transposition s)
+            ])
+
+        testProperty "what is pooled over the whole picture does not turn" (fun (Pooled s) ->
+            let pools spec (kernels: IKernels<'T>) =
+                let x: Tensor<'T> = Draw.distinct s.Seed (s.Picture.Batch s.Samples)
+                let g = drawn s.Seed
+                let ȳ shape = Draw.integers (s.Seed + 1) shape
+                let y, x̄, _ = passes kernels spec [] x ȳ
+                let y', x̄', _ = passes kernels spec [] (picture g x) ȳ
+                all [ exact y y'; exact (picture g x̄) x̄' ]
+
+            all [ for spec in [ GlobalMaxPool; GlobalAveragePool ] -> everywhere (pools spec) (pools spec) ])
+
+        testProperty "a network with turned kernels answers for a turned picture as before" (fun (seed: int) ->
+            let seed = abs (seed % 100000)
+            let g = drawn seed
+
+            let answers (kernels: IKernels<float>) =
+                let conv filters (height, width) =
+                    LayerSpec.Conv2D {
+                        Conv2D.Default with
+                            Filters = filters
+                            Kernel = { Height = height; Width = width }
+                            Activation = Cnn.Activation.ReLU
+                    }
+
+                let pool = MaxPool { Pool.Square 2 with Stride = Size.Square 1 }
+                let swap (height, width) = if g.Swaps then width, height else height, width
+
+                let network shape =
+                    Layers.ofSpecs [ conv 4 (shape (3, 2)); pool; conv 3 (shape (1, 3)); GlobalAveragePool ]
+
+                let θ = [
+                    for i, shape in List.indexed [ [ 3; 2; 2; 4 ]; [ 4 ]; [ 1; 3; 4; 3 ]; [ 3 ] ] ->
+                        Draw.integers (seed + i) (Shape.Of(List.toArray shape))
+                ]
+
+                let turn (t: Tensor<float>) = if t.Shape.Rank = 4 then kernel g t else t
+                let x: Tensor<float> = Draw.integers (seed + 9) (Shape.Of(2, 7, 9, 2))
+                let context = { Context.reference Inference with Kernels = kernels }
+
+                exact
+                    (Layer.run context (network id) θ [] x).Output
+                    (Layer.run context (network swap) (List.map turn θ) [] (picture g x)).Output
+
+            all [ for kernels in AllKernels.float -> answers kernels ])
+
+        // Away from the border, at stride 1.
+        testProperty "K ⋆ x shifted = (K ⋆ x) shifted" (fun (s: Sliding) ->
+            let s = byOne Generate.isWindow { s with Padding = Valid }
+
+            let shifts (kernels: IKernels<'T>) =
+                let x: Tensor<'T> = Draw.integers s.Seed (s.Picture.Batch s.Samples)
+                let w = Draw.integers (s.Seed + 1) s.Weights
+
+                let output x =
+                    let y, _, _ = passes kernels (LayerSpec.Conv2D s.Conv2D) [ w ] x (Draw.integers 0)
+                    y
+
+                let y = output x
+
+                all [
+                    for axis in [ 1; 2 ] do
+                        if y.Shape[axis] > 1 then
+                            exact
+                                (y |> take axis [ 1 .. y.Shape[axis] - 1 ])
+                                (output (x |> take axis [ 1 .. x.Shape[axis] - 1 ]))
+                ]
+
+            everywhere shifts shifts)
+
+        testProperty
+            "permuted channels with permuted kernels, filters and samples permute what comes out"
+            (fun (s: Sliding) ->
+                let permutes (kernels: IKernels<'T>) =
+                    let x, w = Draw.integers s.Seed (s.Picture.Batch s.Samples), Draw.integers (s.Seed + 1) s.Weights
+
+                    let output w x =
+                        let y, _, _ = passes kernels (LayerSpec.Conv2D s.Conv2D) [ w ] x (Draw.integers 0)
+                        y
+
+                    let y: Tensor<'T> = output w x
+                    let places n = shuffled s.Seed n
+
+                    all [
+                        exact y (output (take 2 (places s.Channels) w) (take 3 (places s.Channels) x))
+                        exact (take 3 (places s.Filters) y) (output (take 3 (places s.Filters) w) x)
+                        exact (take 0 (places s.Samples) y) (output w (take 0 (places s.Samples) x))
+                    ]
+
+                everywhere permutes permutes)
+    ]
