@@ -14,6 +14,7 @@ open Cnn.Tests.Laws.Closeness
 open Cnn.Tests.Formats.PngLaws
 open Cnn.Tests.Formats.ImageLaws
 open Cnn.Tests.Formats.PictureWriter
+open Cnn.Tests.Formats.TiffWriter
 open Cnn.Tests.Laws.Law
 
 let private decode (bytes: byte[]) = ImageCodecs.Decode("file", ReadOnlyMemory bytes, ImageFormats.All)
@@ -123,6 +124,8 @@ let private gifs = [
 let private tiffs = [
     for seed, kind in Seq.indexed Tiff.kinds do
         Tiff.write { Tiff.draw seed (7, 9) kind with Orientation = 1 + seed % 8 }
+    // As large as a small file may claim to be.
+    Tiff.write { Tiff.draw 1 (1024, 1024) (8, 1, 1, 8) with Numbers = Array.zeroCreate (1024 * 1024) }
 ]
 
 let private webps = [
