@@ -1,16 +1,16 @@
-# Plants the bugs of a list, all of them asleep, in the copy of the sources in the folder `copy`, and writes a table of them:
-# name, file and law, with tabs between. Fragments are looked for in the sources as they are, without the other bugs; one that
-# is not there exactly once, or a part that another bug changes too, is told, and the exit code is 1.
-#   awk -v copy=FOLDER -f plant.awk bugs.txt
+# Plants the bugs of lists, all of them asleep, in the copy of the sources in the folder `copy`, and writes a table of them:
+# name, file and law, with tabs between. Fragments are looked for in the sources as they are, so that bugs may stand in one
+# another, or in the same place. A fragment that is not there exactly once is told, as are bugs that cross; the exit code is 1.
+#   awk -v copy=FOLDER -f plant.awk bugs*.txt
 
 /^(#.*)?$/ { next }
 /^  @ /    { file[count] = substr($0, 5); next }
 /^  = /    { form[count] = substr($0, 5); next }
 /^  \? /   { law[count] = substr($0, 5); next }
-           { name[++count] = $0 }
+           { name[++count] = $0; list[count] = FILENAME }
 
 function refuse(bug, reason) {
-  printf "bugs.txt: %s: %s\n", name[bug], reason > "/dev/stderr"
+  printf "%s: %s: %s\n", list[bug], name[bug], reason > "/dev/stderr"
   refused = 1
 }
 
@@ -24,42 +24,60 @@ function parse(bug,   text, opening, arrow, closing) {
   sound[bug] = substr(text, opening + length("⟦"), arrow - opening - length("⟦"))
   planted[bug] = substr(text, arrow + length(" ⇒ "), closing - arrow - length(" ⇒ "))
   fragment[bug] = before[bug] sound[bug] substr(text, closing + length("⟧"))
+  if (length(sound[bug]) > longest) longest = length(sound[bug])
 }
 
-# Notes in at[file, row, column] the bug whose sound part begins there.
-function locate(bug,   path, text, row, column, passed, found, last) {
+# Notes where the sound part stands: its line, its first column, and the column after it.
+function locate(bug,   path, text, number, passed, column, found, other) {
   path = copy "/" file[bug]
   while ((getline text < path) > 0) {
-    row++
+    number++
     for (passed = 0; column = index(substr(text, passed + 1), fragment[bug]); passed += column) {
       found++
-      last = row SUBSEP passed + column + length(before[bug])
+      line[bug] = file[bug] SUBSEP number
+      first[bug] = passed + column + length(before[bug])
     }
   }
   close(path)
   if (found != 1) return refuse(bug, file[bug] " has " found + 0 " times, not once: " fragment[bug])
-  if ((file[bug], last) in at) refuse(bug, "changes what another bug changes: " name[at[file[bug], last]])
-  at[file[bug], last] = bug
+  after[bug] = first[bug] + length(sound[bug])
+  for (other in after)
+    if (line[other] == line[bug] && (crosses(bug, other) || crosses(other, bug)))
+      refuse(bug, "crosses the part of another: " name[other])
 }
 
+function crosses(a, b) {
+  return first[a] < first[b] && first[b] < after[a] && after[a] < after[b]
+}
+
+# The sound part becomes a choice by number: this goes before it, and two brackets after it.
 function choice(bug) {
   return file[bug] ~ /\.cs$/ \
-    ? "(Cnn.FSharp.Planted.number == " bug " ? (" planted[bug] ") : (" sound[bug] "))" \
-    : "(if Cnn.FSharp.Planted.number = " bug " then (" planted[bug] ") else (" sound[bug] "))"
+    ? "(Cnn.FSharp.Planted.number == " bug " ? (" planted[bug] ") : (" \
+    : "(if Cnn.FSharp.Planted.number = " bug " then (" planted[bug] ") else ("
 }
 
-function plant(source,   path, text, row, column, bug, sown, done) {
+# Of choices that begin in one place, that of the longest part goes first.
+function prepare(   size, bug) {
+  for (size = 0; size <= longest; size++)
+    for (bug = 1; bug <= count; bug++)
+      if (length(sound[bug]) == size) {
+        touched[line[bug]]
+        opened[line[bug], first[bug]] = choice(bug) opened[line[bug], first[bug]]
+        closed[line[bug], after[bug]] = closed[line[bug], after[bug]] "))"
+      }
+}
+
+function plant(source,   path, text, number, column, here, sown) {
   path = copy "/" source
   while ((getline text < path) > 0) {
-    row++; done = 0
-    for (column = 1; column <= length(text); column++)
-      if ((source, row, column) in at) {
-        if (column <= done) refuse(at[source, row, column], "changes what another bug changes: " name[bug])
-        bug = at[source, row, column]
-        sown = sown substr(text, done + 1, column - done - 1) choice(bug)
-        done = column + length(sound[bug]) - 1
-      }
-    sown = sown substr(text, done + 1) "\n"
+    number++
+    here = source SUBSEP number
+    if (here in touched)
+      for (column = 1; column <= length(text) + 1; column++)
+        sown = sown closed[here, column] opened[here, column] substr(text, column, 1)
+    else sown = sown text
+    sown = sown "\n"
   }
   close(path)
   printf "%s", sown > path
@@ -69,6 +87,7 @@ function plant(source,   path, text, row, column, bug, sown, done) {
 END {
   for (bug = 1; bug <= count; bug++) parse(bug)
   if (!refused) for (bug = 1; bug <= count; bug++) { locate(bug); sources[file[bug]] }
+  if (!refused) prepare()
   if (!refused) for (source in sources) plant(source)
   if (!refused) for (bug = 1; bug <= count; bug++) printf "%s\t%s\t%s\n", name[bug], file[bug], law[bug]
   exit refused
