@@ -20,6 +20,52 @@ let private core, private facade = typeof<Shape>.Assembly, typeof<NetworkBuilder
 [<Literal>]
 let private Approve = "CNN_APPROVE"
 
+let private declared =
+    BindingFlags.Public ||| BindingFlags.Instance ||| BindingFlags.Static ||| BindingFlags.DeclaredOnly
+
+/// Made by a compiler: equality and accessors of records, members of unions, what extension blocks become.
+let private isHidden (m: MemberInfo) = m.IsDefined(typeof<CompilerGeneratedAttribute>, false) || m.Name.Contains '<'
+
+/// Types that a user can name; what becomes of the cases of a union is told by the cases.
+let private typesOf (assembly: Assembly) =
+    assembly.GetExportedTypes()
+    |> List.ofArray
+    |> List.filter (fun t ->
+        not (isHidden t)
+        && (match t.DeclaringType with
+            | null -> true
+            | outer -> not (isHidden outer || FSharpType.IsUnion outer)))
+
+/// What F# callers see and the generator does not tell: records, cases of unions, brackets of several arguments, and arguments
+/// that may be left out but have no default.
+let private untold (assembly: Assembly) =
+    List.sort [
+        for t in typesOf assembly do
+            if FSharpType.IsRecord t then
+                $"record {t}"
+
+            if FSharpType.IsUnion t then
+                for case in FSharpType.GetUnionCases t do
+                    let fields = [ for field in case.GetFields() -> $" ({field.Name}: {field.PropertyType})" ]
+                    $"case {t}.{case.Name}" + String.concat "" fields
+
+            for m in
+                [ yield! Seq.cast<MethodBase>(t.GetMethods declared); yield! Seq.cast (t.GetConstructors declared) ] do
+                let arguments = m.GetParameters()
+
+                let brackets =
+                    match m.GetCustomAttribute<CompilationArgumentCountsAttribute>() with
+                    | null -> [ arguments.Length ]
+                    | curried -> List.ofSeq curried.Counts
+
+                if FSharpType.IsModule t && List.exists (fun n -> n > 1) brackets then
+                    $"brackets {t}.{m.Name} %A{brackets}"
+
+                for argument in arguments do
+                    if argument.IsOptional && not argument.HasDefaultValue then
+                        $"optional {t}: {m} {argument.Name}"
+    ]
+
 /// The public API of an assembly, less the attributes that tell compilers and debuggers something.
 let private describe (assembly: Assembly) =
     let options =
@@ -41,6 +87,7 @@ let private describe (assembly: Assembly) =
     (assembly.GeneratePublicApi options).ReplaceLineEndings("\n").Split '\n'
     |> List.ofArray
     |> List.filter (fun line -> line.Trim() <> "[System.Serializable]" && line <> "")
+    |> fun told -> told @ untold assembly
 
 /// Members with the type that they are of before them.
 let private qualified (lines: string list) =
@@ -50,19 +97,6 @@ let private qualified (lines: string list) =
         elif line.StartsWith "    public" then line, line.Trim()
         else line, heading)
     |> fst
-
-/// Made by a compiler: equality and accessors of records, members of unions, what extension blocks become.
-let private isHidden (m: MemberInfo) = m.IsDefined(typeof<CompilerGeneratedAttribute>, false) || m.Name.Contains '<'
-
-/// Types that a user can name; what becomes of the cases of a union is told by the cases.
-let private typesOf (assembly: Assembly) =
-    assembly.GetExportedTypes()
-    |> List.ofArray
-    |> List.filter (fun t ->
-        not (isHidden t)
-        && (match t.DeclaringType with
-            | null -> true
-            | outer -> not (isHidden outer || FSharpType.IsUnion outer)))
 
 /// Types that a C# caller should not meet: F# functions, lists, options, references, tuples, and unions.
 let rec private isFSharp (t: Type) =
@@ -84,13 +118,10 @@ let private isNameless (t: Type) (named: ICustomAttributeProvider) =
 
 /// What every public member of a type shows, with what names the elements of its tuples.
 let private shown (t: Type) : (string * Type * ICustomAttributeProvider) list = [
-    let all =
-        BindingFlags.Public ||| BindingFlags.Instance ||| BindingFlags.Static ||| BindingFlags.DeclaredOnly
-
     let constraints (arguments: Type[]) =
         arguments |> Seq.filter _.IsGenericParameter |> Seq.collect _.GetGenericParameterConstraints()
 
-    let methods = t.GetMethods all |> Array.filter (fun m -> not (isHidden m || m.IsSpecialName))
+    let methods = t.GetMethods declared |> Array.filter (fun m -> not (isHidden m || m.IsSpecialName))
 
     for m in methods do
         m.Name, m.ReturnType, m.ReturnParameter
@@ -98,17 +129,17 @@ let private shown (t: Type) : (string * Type * ICustomAttributeProvider) list = 
         for bound in constraints (m.GetGenericArguments()) do
             m.Name, bound, m
 
-    for m in [ yield! Seq.cast<MethodBase> methods; yield! Seq.cast<MethodBase>(t.GetConstructors all) ] do
+    for m in [ yield! Seq.cast<MethodBase> methods; yield! Seq.cast<MethodBase>(t.GetConstructors declared) ] do
         for p in m.GetParameters() do
             m.Name, p.ParameterType, p
 
-    for p in t.GetProperties all do
+    for p in t.GetProperties declared do
         p.Name, p.PropertyType, p
 
         for index in p.GetIndexParameters() do
             p.Name, index.ParameterType, index
 
-    for f in t.GetFields all do
+    for f in t.GetFields declared do
         f.Name, f.FieldType, f
 
     for i in t.GetInterfaces() do
