@@ -2,7 +2,6 @@
 module Cnn.Tests.Formats.OnnxLaws
 
 open System
-open System.IO
 open System.Text.Json
 open System.Text.RegularExpressions
 open FsCheck
@@ -12,7 +11,7 @@ open Cnn
 open Cnn.FSharp
 open Cnn.Tests.Laws
 open Cnn.Tests.Laws.Closeness
-open Cnn.Tests.Formats.OnnxReader
+open Cnn.Tests.Formats.OnnxRuntime
 open Cnn.Tests.Laws.Law
 
 let private orders = [ ChannelOrder.ChannelsFirst; ChannelOrder.ChannelsLast ]
@@ -101,21 +100,52 @@ let private outside order (t: Tensor<float>) =
         }
     | dims -> { Dims = dims; Data = t.ToArray() }
 
-let private tensor (value: Value) = Tensor.ofArray (Shape.Of(List.toArray value.Dims)) value.Data
+/// Each layer with its own parameters and state.
+let private parts (network: Network<'T>) =
+    ((network.Parameters, network.State), network.Layer.Parts)
+    ||> List.mapFold (fun (θ, s) part ->
+        let own, θ = List.splitAt part.Parameters θ
+        let state, s = List.splitAt part.States s
+        (part, own, state), (θ, s))
+    |> fst
 
 /// The largest number that the network meets on the way from x to its answer.
 let private largest (network: Network<'T>) (x: Tensor<'T>) =
     let size (t: Tensor<'T>) = t.ToArray() |> Seq.map (real >> abs) |> Seq.max
 
-    network.Layer.Parts
-    |> List.fold
-        (fun (θ, s, x, most) part ->
-            let own, θ = List.splitAt part.Parameters θ
-            let state, s = List.splitAt part.States s
-            let y = (Layer.run (Context.reference Inference) (Layer.ofPrimitive part) own state x).Output
-            θ, s, y, max most (size y))
-        (network.Parameters, network.State, x, size x)
-    |> (fun (_, _, _, most) -> most)
+    ((x, size x), parts network)
+    ||> List.fold (fun (x, most) (part, own, state) ->
+        let y = (Layer.run (Context.reference Inference) (Layer.ofPrimitive part) own state x).Output
+        y, max most (size y))
+    |> snd
+
+/// A layer's tensor as ONNX has it: W[f,c,u,v] = K[u,v,c,f], or that of K rotated by π where the layer convolves; Wᵀ for a
+/// matrix W, a row for each unit; b.
+let private turned spec (t: Tensor<'T>) =
+    match spec, List.ofArray (t.Shape.Extents.ToArray()) with
+    | Conv2D conv, [ height; width; channels; filters ] ->
+        let tap u v =
+            if conv.Mode = ConvolutionMode.Convolution then
+                height - 1 - u, width - 1 - v
+            else
+                u, v
+
+        [ filters; channels; height; width ],
+        [|
+            for f in 0 .. filters - 1 do
+                for c in 0 .. channels - 1 do
+                    for u in 0 .. height - 1 do
+                        for v in 0 .. width - 1 do
+                            let u, v = tap u v
+                            t[u, v, c, f]
+        |]
+    | Dense _, [ inputs; units ] ->
+        [ units; inputs ],
+        [|
+            for j in 0 .. units - 1 do
+                for i in 0 .. inputs - 1 -> t[i, j]
+        |]
+    | _, dims -> dims, t.ToArray()
 
 /// How far ONNX Runtime's numbers for a file are from ours, in each order, in units of that number: it computes in float32,
 /// and what cancels on the way has been rounded before.
@@ -159,22 +189,22 @@ let tests =
 
                 all [
                     for order in orders do
-                        let model = read (Onnx.encode order [] network)
-                        let constants = model.Constants |> List.map fst
+                        let file = Onnx.encode order [] network
+                        let model, told = OnnxReader.read file, OnnxRuntime.told file
+                        let constants = model.Constants |> List.map _.Name
                         let made = [ "input" ] @ constants @ (model.Nodes |> List.collect (fun node -> node.Outputs))
-                        let dims (t: Tensor<float>) = 0L :: ((outside order t).Dims.Tail |> List.map int64)
+                        let dims (t: Tensor<float>) = "N" :: List.map string (outside order t).Dims.Tail
 
                         yield same (7L, 13L) (model.Version, model.Opset)
                         yield same (List.distinct made) made
                         yield same [] (made |> List.filter (fun name -> not (identifier.IsMatch name)))
-                        yield same [ "input", dims x ] model.Inputs
-                        yield same [ "output", dims (Network.predict network x) ] model.Outputs
+                        yield same [ "input", dims x ] told.Inputs
+                        yield same [ "output", dims (Network.predict network x) ] told.Outputs
 
-                        for name, value in model.Constants do
-                            yield same (List.fold (*) 1 value.Dims) value.Data.Length
+                        for name in constants do
                             yield same true (model.Nodes |> List.exists (fun node -> List.contains name node.Inputs))
 
-                        let known (node: Node) = List.takeWhile ((<>) (List.head node.Outputs)) made
+                        let known (node: OnnxReader.Node) = List.takeWhile ((<>) (List.head node.Outputs)) made
 
                         for node in model.Nodes do
                             yield same [] (node.Inputs |> List.except (known node))
@@ -182,15 +212,15 @@ let tests =
 
         testProperty "slopes, ε and ρ are in the file, layer by layer" (fun (Net(network, _)) ->
             let specs = [ for part in network.Layer.Parts -> part.Spec ]
-            let model = read (Onnx.encode ChannelOrder.ChannelsFirst [] network)
+            let model = OnnxReader.read (Onnx.encode ChannelOrder.ChannelsFirst [] network)
 
             let reals operator name = [
                 for node in model.Nodes do
                     if node.Operator = operator then
-                        node.Attributes[name]
+                        node.Reals[name]
             ]
 
-            let single = List.map (fun (v: float) -> Real(float (float32 v)))
+            let single = List.map (fun (v: float) -> float32 v)
 
             let slopes =
                 specs
@@ -222,7 +252,22 @@ let tests =
                 State = network.State |> List.map (Tensor.map float32)
             }
 
-            same (Onnx.encode ChannelOrder.ChannelsFirst [] network) (Onnx.encode ChannelOrder.ChannelsFirst [] single))
+            let bits (dims: int list, values) = dims, Array.map BitConverter.SingleToUInt32Bits values
+
+            let expected = [
+                for part, own, state in parts single do
+                    for weights in own @ state -> bits (turned part.Spec weights)
+            ]
+
+            let written file = [
+                for constant in (OnnxReader.read file).Constants -> bits (constant.Dims, constant.Data)
+            ]
+
+            all [
+                for order in orders do
+                    yield same expected (written (Onnx.encode order [] single))
+                    yield same expected (written (Onnx.encode order [] network))
+            ])
 
         testProperty
             "class names stand in the metadata as a JSON array"
@@ -230,7 +275,7 @@ let tests =
                 let names =
                     [ for name in names -> String.filter (Char.IsSurrogate >> not) name.Get ] @ [ "Größe \"π\"\n"; "" ]
 
-                let metadata = (read (Onnx.encode ChannelOrder.ChannelsFirst names network)).Metadata
+                let metadata = (OnnxRuntime.told (Onnx.encode ChannelOrder.ChannelsFirst names network)).Metadata
 
                 use json = JsonDocument.Parse metadata["class_names"]
                 same names [ for name in json.RootElement.EnumerateArray() -> nonNull (name.GetString()) ])

@@ -78,8 +78,8 @@ let private stateDict (network: Network<float>) =
                 None)
 
     [
-        for name, value in (OnnxReader.read (Onnx.encode ChannelOrder.ChannelsFirst [] network)).Constants ->
-            NamedArray.ofTensor (torchName name) (Tensor.ofArray (Shape.Of(List.toArray value.Dims)) value.Data)
+        for array in (OnnxReader.read (Onnx.encode ChannelOrder.ChannelsFirst [] network)).Constants ->
+            NamedArray.ofTensor (torchName array.Name) (Tensor.ofArray (Shape.Of(List.toArray array.Dims)) array.Data)
     ]
 
 let private small = [
