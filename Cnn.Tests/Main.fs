@@ -26,6 +26,7 @@ let private laws = [
     Laws.BlockLaws.tests
     Laws.WinogradLaws.tests
     Laws.TrainingLaws.tests
+    Laws.ThreadLaws.tests
     Laws.RewritingLaws.tests
     Laws.ScheduleLaws.tests
     Laws.HandTrainingLaws.tests

@@ -54,10 +54,34 @@ let tests =
 
         // SPEC section 6: φ'(0) = 0 for ReLU, the slope for leaky ReLU.
         testCase "ReLU'(0) = 0 and leaky ReLU'(0) = its slope" (fun () ->
-            let zero: Tensor<float> = Tensor.zeros (Shape.Of(1, 1))
-            let one = Tensor.init (Shape.Of(1, 1)) (fun _ -> 1.0)
-            let slope φ = (snd ((run φ zero).Pullback one)).Span[0]
-            Assert.That([ slope Activation.ReLU; slope (Activation.LeakyReLU 0.25) ], equalTo [ 0.0; 0.25 ]))
+            let check (kernels: IKernels<'T>) =
+                let context = { Context.reference Inference with Kernels = kernels }
+                let constant shape value = Tensor.init (Shape.Of(List.toArray shape)) (fun _ -> number<'T> value)
+
+                // As many as fill vectors and leave some over.
+                let numbers layer θ zero =
+                    let step = Layer.run context layer θ [] (constant [ 1; 37 ] zero)
+                    let θ̄, x̄ = step.Pullback(constant [ 1; 37 ] 1.0)
+                    step.Output :: x̄ :: θ̄
+
+                for φ, slope in [ Activation.ReLU, 0.0; Activation.LeakyReLU 0.25, 0.25 ] do
+                    let dense = LayerSpec.Dense { Dense.Default with Units = 37; Activation = φ }
+                    let θ = [ constant [ 37; 37 ] 0.0; constant [ 37 ] 0.0 ]
+
+                    for zero in [ 0.0; -0.0 ] do
+                        holds (
+                            all [
+                                exactly
+                                    [ constant [ 1; 37 ] 0.0; constant [ 1; 37 ] slope ]
+                                    (numbers (Layers.activation φ) [] zero)
+                                // Fused into a layer: y, then b̄.
+                                exact (constant [ 1; 37 ] 0.0) (numbers (Layers.ofSpec dense) θ zero |> List.head)
+                                exact (constant [ 37 ] slope) (numbers (Layers.ofSpec dense) θ zero |> List.last)
+                            ]
+                        )
+
+            List.iter check AllKernels.float
+            List.iter check AllKernels.float32)
 
         // Fossheim 2022: exp x_c over the sum of exp x_d along the last axis.
         testProperty "softmax x = exp x ∕ Σ exp x, row by row" (fun (r: Rows) ->

@@ -89,6 +89,21 @@ let tests =
 
             all [ near 1e-13 y step.Output; exactly s step.State ])
 
+        // γ = 1, β = 0, mean 0 and variance 1 at first, as Keras has them.
+        testProperty
+            "fresh batch normalisation at inference is y = x ∕ √(1 + ε), and x̄ = ȳ ∕ √(1 + ε)"
+            (fun (Case(x, _, _)) ->
+                let θ, s = Layer.initial (Key.ofSeed 1) x.Shape.Sample layer
+                let ȳ = Draw.reals 9 x.Shape
+                let divided = Tensor.map (fun v -> v / sqrt (1.0 + ε))
+
+                all [
+                    for kernels in AllKernels.float do
+                        let step = Layer.run { Context.reference Inference with Kernels = kernels } layer θ s x
+                        near 1e-15 (divided x) step.Output
+                        near 1e-15 (divided ȳ) (snd (step.Pullback ȳ))
+                ])
+
         // γ̄ = Σ ȳ∘x̂, β̄ = Σ ȳ, x̄ = γ ∕ √(σ² + ε)·(ȳ − mean ȳ − x̂·mean(ȳ∘x̂)).
         testProperty "γ̄ = Σ ȳ∘x̂, β̄ = Σ ȳ, x̄ = γ ∕ √(σ² + ε)·(ȳ − mean ȳ − x̂·mean(ȳ∘x̂))" (fun (Case(x, θ, s)) ->
             let ȳ = Draw.reals 9 x.Shape

@@ -68,7 +68,18 @@ let private convolution = [
     formula "2" "convolution and correlation are bilinear" "textbook" [ "⋆ is linear in the image and in the kernel" ]
     formula "2" "full correlation commutes up to rot180" "corrects Fossheim 2022" [ "f ⋆ g = rot180(g ⋆ f), full" ]
     formula "2" "convolution theorem" "textbook" [ "DFT(f * g) = DFT f · DFT g" ]
-    formula "2" "translation equivariance" "textbook" [ "shifting the image shifts the output by as much" ]
+    formula "2" "translation equivariance" "textbook" [
+        "shifting the image shifts the output by as much"
+        "K ⋆ x shifted = (K ⋆ x) shifted, and x̄ and K̄ likewise"
+    ]
+    formula "2" "rotations, reflections and transposition turn the kernel along" "Wichmann 2018, 1.7" [
+        "g(K ⋆ x) = gK ⋆ gx, and x̄ and K̄ likewise, for every rotation and reflection g"
+        "(K ⋆ x)ᵀ = Kᵀ ⋆ xᵀ, and x̄ and K̄ likewise, for any stride"
+        "a network of any layers with turned kernels: y, x̄ and θ̄ of a turned picture are the turned ones"
+    ]
+    formula "2" "channels, filters and samples have no order" "textbook" [
+        "permuted channels with permuted kernels, filters and samples permute what comes out, and x̄ and K̄ likewise"
+    ]
     formula "2" "strided, padded, dilated windows" "Fan & Yam 11.2.7" [
         "Z_f = Σ_c K_c^f ⋆ Ã_c + b_f"
         "conv2d: y, dx, dkernel and dbias"
@@ -261,6 +272,7 @@ let private dense = [
     formula "6" "batch normalisation, running statistics" "Keras" [
         "running statistics: m ← ρm + (1−ρ)μ, v ← ρv + (1−ρ)σ²"
         "at inference y = γ(x − m) ∕ √(v + ε) + β, and the state stays"
+        "fresh batch normalisation at inference is y = x ∕ √(1 + ε), and x̄ = ȳ ∕ √(1 + ε)"
     ]
     formula "6" "batch normalisation, backward" "Ioffe & Szegedy 2015" [
         "γ̄ = Σ ȳ∘x̂, β̄ = Σ ȳ, x̄ = γ ∕ √(σ² + ε)·(ȳ − mean ȳ − x̂·mean(ȳ∘x̂))"
@@ -282,6 +294,7 @@ let private initialisation = [
         "the same seed gives the same weights"
         "draw i is a function of the key and of i"
         "training is the same to the last bit on 1, 2, 3 and 8 threads"
+        "vector kernels train to the same bits on 1, 2, 3 and 8 threads, and again"
     ]
     formula "7" "uniform and normal draws" "Wichura 1988 (AS 241)" [
         "Normal i = Φ⁻¹ of draw i"

@@ -212,6 +212,29 @@ let tests =
             Assert.That(value Loss.SoftmaxCrossEntropy logits (labels [| 1; 0 |]), equalTo 2e4)
             Assert.That(value Loss.SigmoidBinaryCrossEntropy logits (labels [| 1; 0 |]), equalTo 1e4))
 
+        // SPEC section 6, of the answer (0, 0) for targets (1, 0) and (0, 0): log 0 and 1 ∕ 0 are log ε and 1 ∕ ε.
+        testCase
+            "at exactly 0, L and ∂L∕∂x are those of the formula with ε = 1e−25 for 0 in log and quotient"
+            (fun () ->
+                let large, log2 = 25.0 * log 10.0, log 2.0
+                let zero: Tensor<float> = Tensor.zeros (Shape.Of(1, 2))
+
+                for kind, first, neither in
+                    [
+                        LossKind.CrossEntropy, (large, [| -1e25; 0.0 |]), (0.0, [| 0.0; 0.0 |])
+                        LossKind.SoftmaxCrossEntropy, (log2, [| -0.5; 0.5 |]), (0.0, [| 0.0; 0.0 |])
+                        LossKind.BinaryCrossEntropy, (large / 2.0, [| -0.5e25; 0.5 |]), (0.0, [| 0.5; 0.5 |])
+                        LossKind.SummedBinaryCrossEntropy, (large, [| -1e25; 1.0 |]), (0.0, [| 1.0; 1.0 |])
+                        LossKind.SigmoidBinaryCrossEntropy, (log2, [| -0.25; 0.25 |]), (log2, [| 0.25; 0.25 |])
+                        LossKind.HalfSquaredError, (0.5, [| -1.0; 0.0 |]), (0.0, [| 0.0; 0.0 |])
+                        LossKind.MeanSquaredError, (0.5, [| -1.0; 0.0 |]), (0.0, [| 0.0; 0.0 |])
+                    ] do
+                    for targets, (l, d) in [ [| 1.0; 0.0 |], first; [| 0.0; 0.0 |], neither ] do
+                        let targets = Values(Tensor.ofArray zero.Shape targets)
+                        let struct (l', d') = Loss.evaluate (Loss(kind, Reduction.Mean)) zero targets
+                        Assert.That(l', closeTo l 1e-13, string kind)
+                        holds (near 1e-15 (Tensor.ofArray zero.Shape d) d'))
+
         // Computed in double precision: float32 logits give the loss of those logits, rounded once.
         testProperty "float32 losses are float losses of the same answers" (fun (Case case) ->
             all [

@@ -53,6 +53,12 @@ let private take axis (places: int list) (t: Tensor<'T>) =
     t
     |> gather (List.updateAt axis places.Length extents) (fun at -> List.updateAt axis places[at[axis]] at)
 
+/// Zeros in the place of the first line along an axis.
+let private withoutFirst axis (t: Tensor<'T>) =
+    let extents = t.Shape.Extents.ToArray()
+    let line = Array.fold (*) 1 extents[axis + 1 ..]
+    Tensor.init t.Shape (fun i -> if i / line % extents[axis] = 0 then 'T.Zero else t.Span[i])
+
 /// The window over the turned picture.
 let private turned g (s: Sliding) =
     let swap (size: Size) = if g.Swaps then { Height = size.Width; Width = size.Height } else size
@@ -95,6 +101,9 @@ let private everywhere (inFloat: IKernels<float> -> Property) (inFloat32: IKerne
         for kernels in AllKernels.float32 -> inFloat32 kernels |> Prop.label (kernels.InstructionSet + ", float32")
     ]
 
+/// Equal y, x̄ and θ̄.
+let private agree (y, x̄, θ̄) (y', x̄', θ̄') = all [ exact y y'; exact x̄ x̄'; exactly θ̄ θ̄' ]
+
 let private convolves g (s: Sliding) (kernels: IKernels<'T>) =
     let x, w = Draw.integers s.Seed (s.Picture.Batch s.Samples), Draw.integers (s.Seed + 1) s.Weights
     let ȳ shape = Draw.integers (s.Seed + 2) shape
@@ -104,7 +113,7 @@ let private convolves g (s: Sliding) (kernels: IKernels<'T>) =
         passes kernels (LayerSpec.Conv2D (turned g s).Conv2D) [ kernel g w ] (picture g x) (fun _ ->
             picture g (ȳ y.Shape))
 
-    all [ exact (picture g y) y'; exact (picture g x̄) x̄'; exactly (List.map (kernel g) w̄) w̄' ]
+    agree (picture g y, picture g x̄, List.map (kernel g) w̄) (y', x̄', w̄')
 
 let private pools (spec: Pool -> LayerSpec) g (s: Sliding) (kernels: IKernels<'T>) =
     let x: Tensor<'T> = Draw.distinct s.Seed (s.Picture.Batch s.Samples)
@@ -120,6 +129,45 @@ let private pools (spec: Pool -> LayerSpec) g (s: Sliding) (kernels: IKernels<'T
     | MaxPool _ -> all [ exact (picture g y) y'; exact (picture g x̄) x̄' ]
     // Sums of eighths are exact; shares of ȳ are not.
     | _ -> all [ exact (picture g y) y'; near rounded (picture g x̄) x̄' ]
+
+/// The layer over the turned picture.
+let private turnedLayer g (shape: Shape) spec =
+    let over kernel stride dilation padding =
+        turned g {
+            Samples = 1
+            Height = shape[0]
+            Width = shape[1]
+            Channels = shape[2]
+            Filters = 1
+            Kernel = kernel
+            Stride = stride
+            Dilation = dilation
+            Padding = padding
+            Seed = 0
+        }
+
+    match spec with
+    | LayerSpec.Conv2D c ->
+        let s = over c.Kernel c.Stride c.Dilation c.Padding
+
+        LayerSpec.Conv2D {
+            c with
+                Kernel = s.Kernel
+                Stride = s.Stride
+                Dilation = s.Dilation
+                Padding = s.Padding
+        }
+    | MaxPool p -> MaxPool (over p.Window p.Stride (Size.Square 1) p.Padding).Pool
+    | AveragePool p -> AveragePool (over p.Window p.Stride (Size.Square 1) p.Padding).Pool
+    | spec -> spec
+
+/// The layer with windows that move by 1.
+let private layerByOne spec =
+    match spec with
+    | LayerSpec.Conv2D c -> LayerSpec.Conv2D { c with Stride = Size.Square 1 }
+    | MaxPool p -> MaxPool { p with Stride = Size.Square 1 }
+    | AveragePool p -> AveragePool { p with Stride = Size.Square 1 }
+    | spec -> spec
 
 /// A shuffled list of the numbers below n.
 let private shuffled seed n =
@@ -195,48 +243,119 @@ let tests =
 
             all [ for kernels in AllKernels.float -> answers kernels ])
 
-        // Away from the border, at stride 1.
-        testProperty "K ⋆ x shifted = (K ⋆ x) shifted" (fun (s: Sliding) ->
+        // Layers of any kind, at inference, in double: the turned sums run in another order. What flattens a picture does not
+        // turn with it.
+        testProperty
+            "a network of any layers with turned kernels: y, x̄ and θ̄ of a turned picture are the turned ones"
+            (fun (plan: Plan) ->
+                let g = if plan.Seed % 3 = 0 then transposition else drawn plan.Seed
+                let input = Plan.shape plan.Input
+
+                let shapes specs =
+                    specs |> List.scan (fun shape spec -> Layer.output (Layers.ofSpec spec: Layer<float>) shape) input
+
+                let specs =
+                    List.zip plan.Specs (List.take plan.Specs.Length (shapes plan.Specs))
+                    |> List.map (fun (spec, shape) ->
+                        match spec with
+                        | Flatten _ when shape.Rank = 3 -> GlobalAveragePool
+                        | spec when g = transposition -> spec
+                        | spec -> layerByOne spec)
+
+                let turnedSpecs =
+                    List.zip specs (List.take specs.Length (shapes specs))
+                    |> List.map (fun (spec, shape) -> turnedLayer g shape spec)
+
+                let layer: Layer<float> = Layers.ofSpecs specs
+                let θ, s = Layer.initial (Key.ofSeed plan.Seed) input layer
+                let θ = θ |> List.mapi (fun i t -> Draw.reals (plan.Seed + i) t.Shape)
+                let x: Tensor<float> = Draw.reals (plan.Seed + 100) (input.Batch plan.Count)
+
+                let turn (t: Tensor<float>) = if t.Shape.Rank = 4 then kernel g t else t
+                let turnOutput (t: Tensor<float>) = if t.Shape.Rank = 4 then picture g t else t
+
+                let turns kernels =
+                    let context = { Context.reference Inference with Kernels = kernels }
+                    let step = Layer.run context layer θ s x
+                    let ȳ: Tensor<float> = Draw.reals (plan.Seed + 101) step.Output.Shape
+                    let θ̄, x̄ = step.Pullback ȳ
+
+                    let step' =
+                        Layer.run
+                            context
+                            (Layers.ofSpecs turnedSpecs)
+                            (List.map turn θ)
+                            (List.map turn s)
+                            (picture g x)
+
+                    let θ̄', x̄' = step'.Pullback(turnOutput ȳ)
+
+                    all [
+                        near 1e-11 (turnOutput step.Output) step'.Output
+                        near 1e-11 (picture g x̄) x̄'
+                        List.map2 (near 1e-11) (List.map turn θ̄) θ̄' |> all
+                    ]
+
+                all [ for kernels in AllKernels.float -> turns kernels |> Prop.label kernels.InstructionSet ])
+
+        // Away from the border, at stride 1; the line that leaves the picture has no part in x̄ and K̄.
+        testProperty "K ⋆ x shifted = (K ⋆ x) shifted, and x̄ and K̄ likewise" (fun (s: Sliding) ->
             let s = byOne Generate.isWindow { s with Padding = Valid }
+            let output = s.Geometry.Output.Batch s.Samples
 
             let shifts (kernels: IKernels<'T>) =
                 let x: Tensor<'T> = Draw.integers s.Seed (s.Picture.Batch s.Samples)
                 let w = Draw.integers (s.Seed + 1) s.Weights
-
-                let output x =
-                    let y, _, _ = passes kernels (LayerSpec.Conv2D s.Conv2D) [ w ] x (Draw.integers 0)
-                    y
-
-                let y = output x
+                let pass x ȳ = passes kernels (LayerSpec.Conv2D s.Conv2D) [ w ] x (fun _ -> ȳ)
 
                 all [
                     for axis in [ 1; 2 ] do
-                        if y.Shape[axis] > 1 then
-                            exact
-                                (y |> take axis [ 1 .. y.Shape[axis] - 1 ])
-                                (output (x |> take axis [ 1 .. x.Shape[axis] - 1 ]))
+                        if output[axis] > 1 then
+                            let shift (t: Tensor<'T>) = take axis [ 1 .. t.Shape[axis] - 1 ] t
+                            let ȳ = Draw.integers (s.Seed + 2) output |> withoutFirst axis
+                            let y, x̄, w̄ = pass x ȳ
+                            agree (shift y, shift x̄, w̄) (pass (shift x) (shift ȳ))
                 ]
 
             everywhere shifts shifts)
 
         testProperty
-            "permuted channels with permuted kernels, filters and samples permute what comes out"
+            "permuted channels with permuted kernels, filters and samples permute what comes out, and x̄ and K̄ likewise"
             (fun (s: Sliding) ->
                 let permutes (kernels: IKernels<'T>) =
-                    let x, w = Draw.integers s.Seed (s.Picture.Batch s.Samples), Draw.integers (s.Seed + 1) s.Weights
+                    let x: Tensor<'T> = Draw.integers s.Seed (s.Picture.Batch s.Samples)
+                    let w = Draw.integers (s.Seed + 1) s.Weights
+                    let ȳ = Draw.integers (s.Seed + 2) (s.Geometry.Output.Batch s.Samples)
+                    let pass w x ȳ = passes kernels (LayerSpec.Conv2D s.Conv2D) [ w ] x (fun _ -> ȳ)
+                    let y, x̄, w̄ = pass w x ȳ
 
-                    let output w x =
-                        let y, _, _ = passes kernels (LayerSpec.Conv2D s.Conv2D) [ w ] x (Draw.integers 0)
-                        y
-
-                    let y: Tensor<'T> = output w x
-                    let places n = shuffled s.Seed n
+                    let permute axis n = take axis (shuffled s.Seed n)
+                    let channels axis (t: Tensor<'T>) = permute axis s.Channels t
+                    let filters (t: Tensor<'T>) = permute 3 s.Filters t
+                    let samples (t: Tensor<'T>) = permute 0 s.Samples t
 
                     all [
-                        exact y (output (take 2 (places s.Channels) w) (take 3 (places s.Channels) x))
-                        exact (take 3 (places s.Filters) y) (output (take 3 (places s.Filters) w) x)
-                        exact (take 0 (places s.Samples) y) (output w (take 0 (places s.Samples) x))
+                        agree (y, channels 3 x̄, List.map (channels 2) w̄) (pass (channels 2 w) (channels 3 x) ȳ)
+                        agree (filters y, x̄, List.map filters w̄) (pass (filters w) x (filters ȳ))
+                        agree (samples y, samples x̄, w̄) (pass w (samples x) (samples ȳ))
                     ]
 
                 everywhere permutes permutes)
+
+        testProperty "permuted channels and samples permute what is pooled, and x̄ likewise" (fun (Pooled s) ->
+            let permutes spec (kernels: IKernels<'T>) =
+                let x: Tensor<'T> = Draw.distinct s.Seed (s.Picture.Batch s.Samples)
+                let ȳ shape = Draw.integers (s.Seed + 1) shape
+                let y, x̄, _ = passes kernels spec [] x ȳ
+
+                let permute (t: Tensor<'T>) =
+                    t |> take 0 (shuffled s.Seed s.Samples) |> take (t.Shape.Rank - 1) (shuffled s.Seed s.Channels)
+
+                let y', x̄', _ = passes kernels spec [] (permute x) (fun _ -> permute (ȳ y.Shape))
+                all [ exact (permute y) y'; near (40.0 * unitRoundoff<'T>) (permute x̄) x̄' ]
+
+            all [
+                for spec in [ MaxPool s.Pool; AveragePool s.Pool; GlobalMaxPool; GlobalAveragePool ] ->
+                    everywhere (permutes spec) (permutes spec)
+            ])
     ]
