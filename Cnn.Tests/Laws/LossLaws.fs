@@ -212,28 +212,29 @@ let tests =
             Assert.That(value Loss.SoftmaxCrossEntropy logits (labels [| 1; 0 |]), equalTo 2e4)
             Assert.That(value Loss.SigmoidBinaryCrossEntropy logits (labels [| 1; 0 |]), equalTo 1e4))
 
-        // SPEC section 6, of the answer (0, 0) for targets (1, 0) and (0, 0): log 0 and 1 ∕ 0 are log ε and 1 ∕ ε.
+        // SPEC section 6, of four outputs of 0, for the first class and for targets of 0: log 0 and 1 ∕ 0 are log ε and 1 ∕ ε.
+        // Of the gradient the first element, that of the class, and the others.
         testCase
             "at exactly 0, L and ∂L∕∂x are those of the formula with ε = 1e−25 for 0 in log and quotient"
             (fun () ->
                 let large, log2 = 25.0 * log 10.0, log 2.0
-                let zero: Tensor<float> = Tensor.zeros (Shape.Of(1, 2))
+                let zero: Tensor<float> = Tensor.zeros (Shape.Of(1, 4))
+                let row first others = Tensor.init zero.Shape (fun c -> if c = 0 then first else others)
 
-                for kind, first, neither in
+                for kind, ofClass, ofNone in
                     [
-                        LossKind.CrossEntropy, (large, [| -1e25; 0.0 |]), (0.0, [| 0.0; 0.0 |])
-                        LossKind.SoftmaxCrossEntropy, (log2, [| -0.5; 0.5 |]), (0.0, [| 0.0; 0.0 |])
-                        LossKind.BinaryCrossEntropy, (large / 2.0, [| -0.5e25; 0.5 |]), (0.0, [| 0.5; 0.5 |])
-                        LossKind.SummedBinaryCrossEntropy, (large, [| -1e25; 1.0 |]), (0.0, [| 1.0; 1.0 |])
-                        LossKind.SigmoidBinaryCrossEntropy, (log2, [| -0.25; 0.25 |]), (log2, [| 0.25; 0.25 |])
-                        LossKind.HalfSquaredError, (0.5, [| -1.0; 0.0 |]), (0.0, [| 0.0; 0.0 |])
-                        LossKind.MeanSquaredError, (0.5, [| -1.0; 0.0 |]), (0.0, [| 0.0; 0.0 |])
+                        LossKind.CrossEntropy, (large, -1e25, 0.0), (0.0, 0.0, 0.0)
+                        LossKind.SoftmaxCrossEntropy, (2.0 * log2, -0.75, 0.25), (0.0, 0.0, 0.0)
+                        LossKind.BinaryCrossEntropy, (large / 4.0, -0.25e25, 0.25), (0.0, 0.25, 0.25)
+                        LossKind.SummedBinaryCrossEntropy, (large, -1e25, 1.0), (0.0, 1.0, 1.0)
+                        LossKind.SigmoidBinaryCrossEntropy, (log2, -0.125, 0.125), (log2, 0.125, 0.125)
+                        LossKind.HalfSquaredError, (0.5, -1.0, 0.0), (0.0, 0.0, 0.0)
+                        LossKind.MeanSquaredError, (0.25, -0.5, 0.0), (0.0, 0.0, 0.0)
                     ] do
-                    for targets, (l, d) in [ [| 1.0; 0.0 |], first; [| 0.0; 0.0 |], neither ] do
-                        let targets = Values(Tensor.ofArray zero.Shape targets)
-                        let struct (l', d') = Loss.evaluate (Loss(kind, Reduction.Mean)) zero targets
+                    for target, (l, first, others) in [ 1.0, ofClass; 0.0, ofNone ] do
+                        let struct (l', d) = Loss.evaluate (Loss(kind, Reduction.Mean)) zero (Values(row target 0.0))
                         Assert.That(l', closeTo l 1e-13, string kind)
-                        holds (near 1e-15 (Tensor.ofArray zero.Shape d) d'))
+                        holds (near 1e-15 (row first others) d))
 
         // Computed in double precision: float32 logits give the loss of those logits, rounded once.
         testProperty "float32 losses are float losses of the same answers" (fun (Case case) ->

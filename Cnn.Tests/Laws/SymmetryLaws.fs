@@ -18,45 +18,40 @@ let private transposition = { Swaps = true; FlipsRows = false; FlipsColumns = fa
 
 let private drawn seed = { Swaps = seed % 2 = 0; FlipsRows = seed / 2 % 2 = 0; FlipsColumns = seed / 4 % 2 = 0 }
 
-/// The tensor of a shape whose element at a position is the tensor's at another.
-let private gather (extents: int list) (source: int list -> int list) (t: Tensor<'T>) =
-    let offset (shape: int list) position = List.fold2 (fun at n i -> at * n + i) 0 shape position
-    let from = List.ofArray (t.Shape.Extents.ToArray())
-
-    let position index =
-        List.foldBack (fun n (rest, position) -> rest / n, rest % n :: position) extents (index, []) |> snd
-
-    Tensor.init (Shape.Of(List.toArray extents)) (fun i -> t.Span[offset from (source (position i))])
+let private product extents = Array.fold (*) 1 extents
 
 /// Turns the plane of an axis and the next one.
 let private turn axis g (t: Tensor<'T>) =
-    let extents = List.ofArray (t.Shape.Extents.ToArray())
-    let rows, columns = extents[axis], extents[axis + 1]
-    let rows, columns = if g.Swaps then columns, rows else rows, columns
+    let extents = t.Shape.Extents.ToArray()
+    let height, width, inner = extents[axis], extents[axis + 1], product extents[axis + 2 ..]
+    let rows, columns = if g.Swaps then width, height else height, width
 
-    let turned = extents |> List.updateAt axis rows |> List.updateAt (axis + 1) columns
+    let turned = Array.concat [ extents[.. axis - 1]; [| rows; columns |]; extents[axis + 2 ..] ]
 
-    t
-    |> gather turned (fun at ->
-        let i = if g.FlipsRows then rows - 1 - at[axis] else at[axis]
-        let j = if g.FlipsColumns then columns - 1 - at[axis + 1] else at[axis + 1]
+    Tensor.init (Shape.Of turned) (fun k ->
+        let outer, i, j = k / (rows * columns * inner), k / (columns * inner) % rows, k / inner % columns
+        let i = if g.FlipsRows then rows - 1 - i else i
+        let j = if g.FlipsColumns then columns - 1 - j else j
         let i, j = if g.Swaps then j, i else i, j
-        at |> List.updateAt axis i |> List.updateAt (axis + 1) j)
+        t.Span[((outer * height + i) * width + j) * inner + k % inner])
 
 let private picture g t = turn 1 g t
 let private kernel g t = turn 0 g t
 
 /// Takes along an axis what stands at the places of a list.
 let private take axis (places: int list) (t: Tensor<'T>) =
-    let extents = List.ofArray (t.Shape.Extents.ToArray())
+    let places = Array.ofList places
+    let extents = t.Shape.Extents.ToArray()
+    let inner = product extents[axis + 1 ..]
 
-    t
-    |> gather (List.updateAt axis places.Length extents) (fun at -> List.updateAt axis places[at[axis]] at)
+    Tensor.init (Shape.Of(Array.updateAt axis places.Length extents)) (fun k ->
+        let outer, at = k / (places.Length * inner), places[k / inner % places.Length]
+        t.Span[(outer * extents[axis] + at) * inner + k % inner])
 
 /// Zeros in the place of the first line along an axis.
 let private withoutFirst axis (t: Tensor<'T>) =
     let extents = t.Shape.Extents.ToArray()
-    let line = Array.fold (*) 1 extents[axis + 1 ..]
+    let line = product extents[axis + 1 ..]
     Tensor.init t.Shape (fun i -> if i / line % extents[axis] = 0 then 'T.Zero else t.Span[i])
 
 /// The window over the turned picture.
